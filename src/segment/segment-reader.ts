@@ -31,6 +31,8 @@ export interface SegmentReader {
   pointCount(): number;
   /** One past the highest offset, deleted ones included. */
   offsetCount(): number;
+  /** Names of the vectors that points here may have, in the order of the config. */
+  vectorNames(): readonly string[];
 
   /** −1 when the id is not here or deleted. */
   findOffset(id: PointId): number;
