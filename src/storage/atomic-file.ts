@@ -113,11 +113,7 @@ export async function removeDurably(disk: Disk, path: string): Promise<void> {
   await disk.syncDir(parentPath(path));
 }
 
-async function replaceFile(
-  disk: Disk,
-  path: string,
-  chunks: readonly Uint8Array[],
-): Promise<void> {
+async function replaceFile(disk: Disk, path: string, chunks: readonly Uint8Array[]): Promise<void> {
   const temporary = path + temporarySuffix;
   const file = disk.open(temporary, 'create');
   try {
