@@ -1,0 +1,5 @@
+// Placeholder until the endpoints of this area are written.
+
+import type { Route } from '../route.ts';
+
+export const pointReadRoutes: readonly Route[] = [];

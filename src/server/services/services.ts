@@ -1,0 +1,26 @@
+// The services of one worker thread, one per area of the API.
+
+import type { Logger } from '../../io/ports.ts';
+import type { Engine } from '../engine.ts';
+import { CollectionService } from './collections.ts';
+import { PointService } from './points.ts';
+import { ReadService } from './reads.ts';
+
+export interface Services {
+  readonly engine: Engine;
+  readonly logger: Logger;
+  readonly collections: CollectionService;
+  readonly points: PointService;
+  readonly reads: ReadService;
+}
+
+export function createServices(engine: Engine, logger: Logger): Services {
+  const reads = new ReadService(engine);
+  return {
+    engine,
+    logger,
+    collections: new CollectionService(engine),
+    points: new PointService(engine),
+    reads,
+  };
+}
