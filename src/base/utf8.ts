@@ -4,7 +4,7 @@
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
-const asciiLoopBytesMax = 48;
+const asciiLoopBytesMax = 16;
 const unitLoopLengthMax = 64;
 
 /**
@@ -28,14 +28,8 @@ export function utf8SequenceLength(bytes: Uint8Array, at: number, end: number): 
 /** The string in `bytes[start, end)`, or `null` if it is not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string | null {
   if (end - start <= asciiLoopBytesMax) {
-    let text = '';
-    let at = start;
-    for (; at < end; at += 1) {
-      const byte = bytes[at] as number;
-      if (byte >= 0x80) break;
-      text += String.fromCharCode(byte);
-    }
-    if (at === end) return text;
+    const text = shortAscii(bytes, start, end);
+    if (text !== null) return text;
   }
   // TextDecoder refuses shared memory, and `slice` of a shared array is a copy that is not shared.
   const shared = !(bytes.buffer instanceof ArrayBuffer);
@@ -44,6 +38,26 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
   } catch {
     return null;
   }
+}
+
+/** Four at a time, because each `+` makes a string; `null` when a byte is not ASCII. */
+function shortAscii(bytes: Uint8Array, start: number, end: number): string | null {
+  let text = '';
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const a = bytes[at] as number;
+    const b = bytes[at + 1] as number;
+    const c = bytes[at + 2] as number;
+    const d = bytes[at + 3] as number;
+    if ((a | b | c | d) >= 0x80) return null;
+    text += String.fromCharCode(a, b, c, d);
+  }
+  for (; at < end; at += 1) {
+    const byte = bytes[at] as number;
+    if (byte >= 0x80) return null;
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }
 
 /** Bytes that `writeUtf8` will write. A lone surrogate counts as U+FFFD, 3 bytes. */
