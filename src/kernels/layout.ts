@@ -1,0 +1,258 @@
+// Where everything lies in the shared memory of one (segment, vector name). Pure arithmetic: the
+// layout is a plain object that any thread can be sent, and the compiled code is told the addresses.
+//
+//   header │ hidden bits │ absent bits │ codes: parameters, rows │ graph: head, upper index,
+//   level 0, upper levels │ build locks │ exact rows │ one scratch slot per thread
+//
+// All addresses are bytes, all sections start at a multiple of 64, all rows at a multiple of 16.
+
+import { assert } from '../base/assert.ts';
+
+export type VectorElement = 'f32' | 'f16' | 'u8';
+/** `cosine` on f32 and f16 is the dot product of vectors that the caller has normalised. */
+export type VectorMetric = 'dot' | 'cosine' | 'euclid' | 'manhattan';
+
+export interface GraphSpec {
+  /** Links per point on each upper level; at least 1. */
+  readonly m: number;
+  /** Links per point on level 0. */
+  readonly m0: number;
+  /** Candidates kept while a point is inserted. */
+  readonly efConstruct: number;
+}
+
+export interface VectorSpec {
+  /** Offsets are below this; at least 1. */
+  readonly pointCapacity: number;
+  readonly dimension: number;
+  readonly element: VectorElement;
+  readonly metric: VectorMetric;
+  /** False for vectors on disk: codes and graph only, the caller rescores from disk. */
+  readonly keepVectors: boolean;
+  readonly graph: GraphSpec | null;
+  /** One byte per component, walked by the graph search; needed when there is a graph. */
+  readonly codes: boolean;
+  /** How many threads may use the memory at once; each opens it with its own slot number. */
+  readonly slotCount: number;
+}
+
+export interface GraphLayout extends GraphSpec {
+  /** 64 bytes: entry point, levels, counts. Persisted with the graph. */
+  readonly head: number;
+  /** u32 per point: where its upper links begin in the pool, plus 1; 0 for most. */
+  readonly upperIndex: number;
+  /** m0 u32 per point: offset plus 1, 0 ends the list. */
+  readonly level0: number;
+  /** Records of one u32 (the level) and m u32 per level. */
+  readonly pool: number;
+  readonly poolWords: number;
+  /** Spin locks of the parallel build. Not persisted. */
+  readonly locks: number;
+  readonly lockCount: number;
+}
+
+export interface SlotLayout {
+  /** The query as exact row. */
+  readonly query: number;
+  /** The query as bytes for the codes. */
+  readonly queryCode: number;
+  /** One row of f32, for conversions. */
+  readonly widened: number;
+  /** A bit per point. */
+  readonly visited: number;
+  /** A bit per point: the filter of the search. */
+  readonly allowed: number;
+  /** Keys of results; `heapLength` of them. */
+  readonly results: number;
+  /** Keys still to expand; `frontierLength` of them. */
+  readonly frontier: number;
+  /** Ids and similarities going in and out, `heapLength` of each. */
+  readonly ids: number;
+  readonly sims: number;
+  /** For the build: candidate keys and kept neighbours. */
+  readonly build: number;
+  /** Raw rows on their way to be scored; `blockBytes` of them. */
+  readonly block: number;
+}
+
+export interface VectorLayout {
+  readonly spec: VectorSpec;
+  readonly bytes: number;
+  readonly rowBytes: number;
+  readonly codeBytes: number;
+  readonly header: number;
+  readonly hidden: number;
+  readonly absent: number;
+  readonly bitmapBytes: number;
+  /** 64 bytes of parameters, then the mean vector (f32), then the code rows; 0 without codes. */
+  readonly codeParameters: number;
+  readonly codeRows: number;
+  readonly codeEnd: number;
+  readonly graph: GraphLayout | null;
+  /** 0 when vectors are not kept. */
+  readonly rows: number;
+  /** Of slot 0; slot i lies `slotBytes · i` further. */
+  readonly slot: SlotLayout;
+  readonly slotBytes: number;
+  readonly heapLength: number;
+  readonly frontierLength: number;
+  readonly blockBytes: number;
+}
+
+export const memoryBytesMax = 2 ** 32 - 65_536;
+export const heapLengthMax = 16_384;
+const frontierLengthMax = 65_536;
+/** Never below 8, so that tiny segments need no special case. */
+const lengthMin = 64;
+
+/** Words of the header (u32 each), agreed with assembly/state.ts. */
+export const headerWord = {
+  hiddenCount: 0,
+  rowCount: 1,
+  cursor: 2,
+  orderLength: 3,
+  orderStep: 4,
+  serialState: 5,
+  finishedCount: 6,
+  globalLock: 7,
+  cancelled: 8,
+} as const;
+export const headerBytes = 256;
+const graphHeadBytes = 64;
+const codeParameterBytes = 64;
+
+function align(bytes: number, to: number): number {
+  return Math.ceil(bytes / to) * to;
+}
+
+const elementBytes = { f32: 4, f16: 2, u8: 1 } as const;
+
+/** Bytes of one stored row: the components, padded with zeros to a multiple of 16. */
+export function rowBytesOf(dimension: number, element: VectorElement): number {
+  return align(dimension * elementBytes[element], 16);
+}
+
+/** Hands out consecutive, aligned ranges. */
+class Cursor {
+  at: number;
+
+  constructor(at: number) {
+    this.at = at;
+  }
+
+  take(bytes: number): number {
+    const start = align(this.at, 64);
+    this.at = start + bytes;
+    return start;
+  }
+}
+
+/** Room for the upper levels: their expected number plus eight standard deviations. */
+function poolWordsOf(pointCapacity: number, m: number): number {
+  const base = Math.max(m, 2);
+  const nodes = pointCapacity / base;
+  const lists = pointCapacity / (base - 1);
+  const slack = 8 * Math.sqrt(lists) + 16;
+  return Math.ceil(nodes + slack) + Math.ceil(lists + slack) * m;
+}
+
+function layGraph(cursor: Cursor, graph: GraphSpec, pointCapacity: number): GraphLayout {
+  const head = cursor.take(graphHeadBytes);
+  const upperIndex = cursor.take(pointCapacity * 4);
+  const level0 = cursor.take(pointCapacity * graph.m0 * 4);
+  const poolWords = poolWordsOf(pointCapacity, graph.m);
+  const pool = cursor.take(poolWords * 4);
+  const lockCount = pointCapacity < 4096 ? 256 : 8192;
+  const locks = cursor.take(lockCount * 4);
+  const { m, m0, efConstruct } = graph;
+  return { m, m0, efConstruct, head, upperIndex, level0, pool, poolWords, locks, lockCount };
+}
+
+function buildScratchBytes(graph: GraphSpec | null, codeBytes: number): number {
+  if (graph === null) return 0;
+  // Two lists of candidate keys and the links of one point, with room for one more.
+  return (graph.efConstruct + 8 * graph.m0 + 64) * 8 * 3 + codeBytes;
+}
+
+/** The whole layout, or null when it does not fit into one memory of 4 GiB. */
+export function layVectors(spec: VectorSpec): VectorLayout | null {
+  assert(spec.pointCapacity >= 1 && spec.pointCapacity < 2 ** 31, `${spec.pointCapacity} points`);
+  assert(spec.dimension >= 1 && spec.dimension <= 65_536, `dimension ${spec.dimension}`);
+  assert(spec.slotCount >= 1, `${spec.slotCount} slots`);
+  assert(spec.graph === null || spec.codes, 'a graph needs codes');
+  const { pointCapacity } = spec;
+  const rowBytes = rowBytesOf(spec.dimension, spec.element);
+  const codeBytes = align(spec.dimension, 16);
+  const bitmapBytes = align(Math.ceil(pointCapacity / 8), 64);
+  const heapLength = Math.min(heapLengthMax, Math.max(lengthMin, pointCapacity));
+  const frontierLength = Math.min(frontierLengthMax, Math.max(lengthMin, pointCapacity));
+  const blockBytes = Math.max(rowBytes, Math.min(65_536, align(pointCapacity * rowBytes, 64)));
+  const cursor = new Cursor(0);
+  const header = cursor.take(headerBytes);
+  const hidden = cursor.take(bitmapBytes);
+  const absent = cursor.take(bitmapBytes);
+  const codeParameters = spec.codes
+    ? cursor.take(codeParameterBytes + align(spec.dimension, 16) * 4)
+    : 0;
+  const codeRows = spec.codes ? cursor.take(pointCapacity * codeBytes) : 0;
+  const codeEnd = spec.codes ? cursor.at : 0;
+  const graph = spec.graph === null ? null : layGraph(cursor, spec.graph, pointCapacity);
+  const rows = spec.keepVectors ? cursor.take(pointCapacity * rowBytes) : 0;
+  const slotStart = cursor.take(0);
+  const queryBytes = align(spec.dimension, 16) * 4;
+  const slot: SlotLayout = {
+    query: cursor.take(queryBytes),
+    queryCode: cursor.take(codeBytes),
+    widened: cursor.take(queryBytes),
+    visited: cursor.take(bitmapBytes),
+    allowed: cursor.take(bitmapBytes),
+    results: cursor.take(heapLength * 8),
+    frontier: cursor.take(frontierLength * 8),
+    ids: cursor.take(heapLength * 4),
+    sims: cursor.take(heapLength * 4),
+    build: cursor.take(buildScratchBytes(spec.graph, codeBytes)),
+    block: cursor.take(blockBytes),
+  };
+  const slotBytes = cursor.take(0) - slotStart;
+  const bytes = slotStart + slotBytes * spec.slotCount;
+  if (bytes > memoryBytesMax) return null;
+  return {
+    spec,
+    bytes,
+    rowBytes,
+    codeBytes,
+    header,
+    hidden,
+    absent,
+    bitmapBytes,
+    codeParameters,
+    codeRows,
+    codeEnd,
+    graph,
+    rows,
+    slot,
+    slotBytes,
+    heapLength,
+    frontierLength,
+    blockBytes,
+  };
+}
+
+/** The same scratch slot for another thread. */
+export function slotAt(layout: VectorLayout, slot: number): SlotLayout {
+  const by = layout.slotBytes * slot;
+  const of = layout.slot;
+  return {
+    query: of.query + by,
+    queryCode: of.queryCode + by,
+    widened: of.widened + by,
+    visited: of.visited + by,
+    allowed: of.allowed + by,
+    results: of.results + by,
+    frontier: of.frontier + by,
+    ids: of.ids + by,
+    sims: of.sims + by,
+    build: of.build + by,
+    block: of.block + by,
+  };
+}
