@@ -1,6 +1,6 @@
 // `Disk` on node:fs. Stateless: every thread may have its own.
 import * as fs from 'node:fs';
-import type { Disk, DiskFile, DiskLock, DirectoryEntry, OpenMode } from '../ports.ts';
+import type { DirectoryEntry, Disk, DiskFile, DiskLock, OpenMode } from '../ports.ts';
 import { diskErrorFrom } from './native-error.ts';
 import { NativeFile } from './native-file.ts';
 import { lockNow } from './native-lock.ts';

@@ -1,7 +1,9 @@
 // Exclusive locks that die with their process. Node offers no flock(2), but the SQLite built into it
 // takes real record locks of the kernel: they vanish with `kill -9`, are seen across containers
 // that share a volume, and work on Linux, macOS and Windows alike. The lock file stays empty.
-// See docs/decisions/ for what else was weighed.
+// Weighed and left: a socket in the abstract name space (Linux only, blind across network name
+// spaces), the program flock(1) on an inherited handle (not everywhere), a file with the process id
+// (outlives `kill -9`).
 import type { DatabaseSync } from 'node:sqlite';
 import { DiskError, type DiskLock } from '../ports.ts';
 
