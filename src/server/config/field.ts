@@ -36,14 +36,17 @@ export function mismatch(node: ConfigNode, expected: string): Fault {
   return new Fault(`invalid type: ${describeNode(node)}, expected ${expected}`);
 }
 
-export function text(initial: string, options: { readonly lengthMin?: number } = {}): Field<string> {
+export function text(
+  initial: string,
+  options: { readonly lengthMin?: number } = {},
+): Field<string> {
   const lengthMin = options.lengthMin ?? 0;
   return {
     kind: 'field',
     default: initial,
     read: readText,
     complain: (value) =>
-      [...value].length >= lengthMin
+      value.length >= lengthMin
         ? null
         : `value ${JSON.stringify(value)} invalid, must be at least ${lengthMin} characters`,
   };
@@ -151,7 +154,11 @@ function floatWords(value: number): string {
   return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
-function rangeComplaint(value: number, range: Range, words: (value: number) => string): string | null {
+function rangeComplaint(
+  value: number,
+  range: Range,
+  words: (value: number) => string,
+): string | null {
   const { min, max } = range;
   if ((min === undefined || value >= min) && (max === undefined || value <= max)) return null;
   const start = `value ${words(value)} invalid, must be `;
@@ -203,7 +210,10 @@ export function choiceSet<const Name extends string>(
 }
 
 /** A key that may be null, and is `initial` when nobody gives it. */
-export function optional<Value>(field: Field<Value>, initial: Value | null = null): Field<Value | null> {
+export function optional<Value>(
+  field: Field<Value>,
+  initial: Value | null = null,
+): Field<Value | null> {
   return {
     kind: 'field',
     default: initial,

@@ -53,7 +53,9 @@ export function section<const Shape extends SectionShape>(
   return { kind: 'section', shape, aliases: new Map(Object.entries(aliases)) };
 }
 
-export function optionalGroup<Shape extends SectionShape>(of: Section<Shape>): OptionalGroup<Shape> {
+export function optionalGroup<Shape extends SectionShape>(
+  of: Section<Shape>,
+): OptionalGroup<Shape> {
   return { kind: 'group', section: of };
 }
 
@@ -100,7 +102,7 @@ export function normalise(
     const name = of.aliases.get(key) ?? key;
     // Within one source the key's own name wins over its old one.
     if (name !== key && table.entries.has(name)) continue;
-    const entry = of.shape[name];
+    const entry = entryNamed(of, name);
     if (entry?.kind === 'section') {
       const below = tableAt(node, join(path, name), findings);
       if (below !== undefined) {
@@ -113,6 +115,10 @@ export function normalise(
     }
   }
   return { kind: 'table', entries, origin: table.origin };
+}
+
+function entryNamed(of: Section, key: string): Entry | undefined {
+  return Object.hasOwn(of.shape, key) ? of.shape[key] : undefined;
 }
 
 function readEntry(
@@ -167,7 +173,7 @@ function readGroup(
   if (table === undefined) return null;
   const value: Record<string, unknown> = {};
   for (const [key, inner] of table.entries) {
-    const entry = of.shape[key];
+    const entry = entryNamed(of, key);
     if (entry === undefined || (inner.kind === 'leaf' && inner.value === null)) continue;
     value[key] = readEntry(entry, inner, join(path, key), findings);
   }
