@@ -12,6 +12,7 @@
 //   scanner.finish();
 
 import { assert } from './assert.ts';
+import { scanFloatRun } from './json-float-run.ts';
 import { JsonError } from './json-error.ts';
 import {
   NumberScan,
@@ -361,8 +362,9 @@ export class JsonScanner {
     const scan = this.#number;
     const before = out.length;
     while (this.nextElement()) {
-      const start = this.at;
+      const start = scanFloatRun(bytes, this.at, this.end, out);
       if (!scanNumber(bytes, start, this.end, scan)) {
+        this.at = start;
         if (!this.#isNumberNext()) this.invalidType(expected);
         this.#failAt(scan.end, 'invalid number', 'EOF while parsing a value');
       }
