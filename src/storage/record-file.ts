@@ -8,7 +8,7 @@
 import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { crc32c } from '../base/crc32c.ts';
-import type { Disk, DiskFile } from '../io/ports.ts';
+import { type Disk, DiskError, type DiskFile } from '../io/ports.ts';
 import { magicText } from './atomic-file.ts';
 import { CorruptFileError } from './corrupt-file.ts';
 
@@ -353,7 +353,7 @@ export class RecordFile {
     try {
       this.#file.writeManyNow(at, chunks);
     } catch (error) {
-      this.#restore(at, error);
+      if (error instanceof DiskError && error.kind !== 'closed') this.#restore(at, error);
       throw error;
     }
   }

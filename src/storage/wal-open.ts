@@ -36,9 +36,11 @@ export interface ClosedFile {
 export interface FoundLog {
   /** Complete files, in order. */
   readonly closed: readonly ClosedFile[];
-  /** The last complete file, or the one that ends the log, and those begun after it. */
+  /** The last file known to be part of the log and those begun after it; all have a handle. */
   readonly open: readonly RecordFile[];
   readonly cut: WalCut | null;
+  /** Begun files that do not follow the end of the log. */
+  readonly dropped: readonly string[];
 }
 
 interface FileName {
@@ -50,26 +52,23 @@ export function walFileName(firstLsn: Lsn, suffix: string): string {
   return `wal-${String(firstLsn).padStart(20, '0')}${suffix}`;
 }
 
-/** `null` when the directory holds no log. What has to be cut is cut, durably. */
-export async function findLog(disk: Disk, directory: string): Promise<FoundLog | null> {
+/** `null` when the directory holds no log. Changes nothing: see `settleTail`. */
+export function findLog(disk: Disk, directory: string): FoundLog | null {
   const sealed = filesWith(disk, directory, sealedSuffix);
-  const pending = filesWith(disk, directory, pendingSuffix);
   const last = sealed.at(-1);
-  if (last === undefined) {
-    // A first file whose creation was interrupted: nothing can have been appended to it.
-    await removeFiles(disk, directory, pending);
-    return null;
-  }
+  if (last === undefined) return null;
   const closed = checkChain(disk, sealed);
-  const tail = openTail(disk, last, pending);
-  try {
-    await removeFiles(disk, directory, tail.dropped);
-    if (tail.cut !== null) await tail.open.at(-1)?.cut();
-  } catch (error) {
-    for (const file of tail.open) file.close();
-    throw error;
+  return { closed, ...openTail(disk, last, filesWith(disk, directory, pendingSuffix)) };
+}
+
+/** Makes the disk agree with what was found, durably, before anything is appended. */
+export async function settleTail(disk: Disk, directory: string, log: FoundLog): Promise<void> {
+  if (log.dropped.length > 0) {
+    // Last ones first, so that what a crash leaves is still a chain.
+    for (const path of log.dropped.toReversed()) disk.remove(path);
+    await disk.syncDir(directory);
   }
-  return { closed, open: tail.open, cut: tail.cut };
+  if (log.cut !== null) await log.open.at(-1)?.cut();
 }
 
 function filesWith(disk: Disk, directory: string, suffix: string): readonly FileName[] {
@@ -112,29 +111,26 @@ function readHeaderAndSize(disk: Disk, path: string) {
   }
 }
 
-interface Tail {
-  readonly open: readonly RecordFile[];
-  readonly dropped: readonly FileName[];
-  readonly cut: WalCut | null;
-}
-
-function openTail(disk: Disk, last: FileName, pending: readonly FileName[]): Tail {
+function openTail(
+  disk: Disk,
+  last: FileName,
+  pending: readonly FileName[],
+): Omit<FoundLog, 'closed'> {
   const open: RecordFile[] = [];
   try {
     let file = RecordFile.open(disk, last.path);
     open.push(file);
     let cut = scanForCut(file);
-    let acceptedCount = 0;
     for (const name of pending) {
       if (cut !== null) break;
       const next = openIfFollowing(disk, name, file);
       if (next === null) break;
       open.push(next);
-      acceptedCount += 1;
       file = next;
       cut = scanForCut(file);
     }
-    return { open, dropped: pending.slice(acceptedCount), cut };
+    const dropped = pending.slice(open.length - 1).map((name) => name.path);
+    return { open, dropped, cut };
   } catch (error) {
     for (const file of open) file.close();
     throw error;
@@ -163,15 +159,4 @@ function openIfFollowing(disk: Disk, name: FileName, previous: RecordFile): Reco
   if (follows) return file;
   file.close();
   return null;
-}
-
-/** Last ones first, so that what a crash leaves is still a chain. */
-async function removeFiles(
-  disk: Disk,
-  directory: string,
-  files: readonly FileName[],
-): Promise<void> {
-  if (files.length === 0) return;
-  for (const file of files.toReversed()) disk.remove(file.path);
-  await disk.syncDir(directory);
 }

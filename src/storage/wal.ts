@@ -13,7 +13,7 @@ import { assert } from '../base/assert.ts';
 import { type Disk, DiskError, type DiskLock } from '../io/ports.ts';
 import { CorruptFileError } from './corrupt-file.ts';
 import { joinPath, parentPath } from './file-path.ts';
-import { type Lsn, RecordFile, RestoreFailedError } from './record-file.ts';
+import { type Lsn, RecordFile, RestoreFailedError, recordHeaderBytes } from './record-file.ts';
 import { readAcked, writeAcked } from './wal-acked.ts';
 import {
   type ClosedFile,
@@ -21,6 +21,7 @@ import {
   findLog,
   pendingSuffix,
   sealedSuffix,
+  settleTail,
   type WalCut,
   walFileName,
 } from './wal-open.ts';
@@ -91,15 +92,25 @@ export class Wal {
     this.#ackedLsn = ackedLsn;
   }
 
+  /** The directory is created if missing; that its parent is durable is the caller's duty. */
   static async open(disk: Disk, directory: string, options: WalOptions): Promise<OpenedWal> {
     disk.makeDir(directory);
     const lock = disk.lock(joinPath(directory, lockName));
     try {
       const acked = await readAcked(disk, directory);
       const ackedLsn = acked ?? 0;
-      const found = await findLog(disk, directory);
+      const found = findLog(disk, directory);
       const log = found ?? (await createLog(disk, directory, options));
-      checkReach(directory, log, Math.max(ackedLsn, options.appliedLsn));
+      try {
+        checkReach(directory, log, Math.max(ackedLsn, options.appliedLsn));
+        await settleTail(disk, directory, log);
+        // The last life may have ended between a rename and its sync.
+        await disk.syncDir(directory);
+        await disk.syncDir(parentPath(directory));
+      } catch (error) {
+        for (const file of log.open) file.close();
+        throw error;
+      }
       const wal = new Wal({ disk, directory, lock }, options, log, ackedLsn);
       const ackedUnreadable = acked === null;
       return { wal, tail: { created: found === null, cut: log.cut, ackedUnreadable } };
@@ -234,7 +245,7 @@ export class Wal {
   #isFull(payloads: readonly Uint8Array[]): boolean {
     const active = this.#active;
     if (active.lastLsn < active.firstLsn) return false;
-    const bytes = sum(payloads, (payload) => payload.length);
+    const bytes = sum(payloads, (payload) => recordHeaderBytes + payload.length);
     return active.endBytes + bytes > this.#options.capacityBytes;
   }
 
@@ -257,27 +268,37 @@ export class Wal {
       const files = [...this.#open];
       let durableLsn = this.#durableLsn;
       for (const file of files) {
-        await this.#seal(file);
         durableLsn = file.lastLsn;
-        await file.sync();
+        await this.#orFail(file.sync());
+        await this.#seal(file);
       }
       this.#durableLsn = durableLsn;
       this.#closeSynced();
-    } catch (error) {
-      this.#failure ??= error instanceof Error ? error : new Error(String(error));
-      throw error;
     } finally {
       this.#syncRound = null;
     }
   }
 
-  /** Gives a file its final name, now that the one before it is on stable storage. */
+  /**
+   * Gives a file its final name. The one before it is on stable storage, and so is its own header:
+   * a file under its final name always has one.
+   */
   async #seal(file: RecordFile): Promise<void> {
     if (!file.path.endsWith(pendingSuffix)) return;
     const path = joinPath(this.#directory, walFileName(file.firstLsn, sealedSuffix));
     this.#disk.rename(file.path, path);
     file.path = path;
-    await this.#disk.syncDir(this.#directory);
+    await this.#orFail(this.#disk.syncDir(this.#directory));
+  }
+
+  /** A sync that failed must not be tried again: what it should have saved may be gone. */
+  async #orFail(sync: Promise<void>): Promise<void> {
+    try {
+      await sync;
+    } catch (error) {
+      this.#failure ??= error instanceof Error ? error : new Error(String(error));
+      throw error;
+    }
   }
 
   #closeSynced(): void {
@@ -344,7 +365,7 @@ export class Wal {
   }
 }
 
-/** A new log whose first file is durable before anything is appended to it. */
+/** A new log; its header is durable before it gets its final name. */
 async function createLog(disk: Disk, directory: string, options: WalOptions): Promise<FoundLog> {
   if (!options.createIfMissing) {
     const reason = `no log here, but records up to ${options.appliedLsn} were written`;
@@ -358,13 +379,11 @@ async function createLog(disk: Disk, directory: string, options: WalOptions): Pr
     await file.sync();
     file.path = joinPath(directory, walFileName(firstLsn, sealedSuffix));
     disk.rename(path, file.path);
-    await disk.syncDir(directory);
-    await disk.syncDir(parentPath(directory));
   } catch (error) {
     file.close();
     throw error;
   }
-  return { closed: [], open: [file], cut: null };
+  return { closed: [], open: [file], cut: null, dropped: [] };
 }
 
 /** The log must hold every record from the first one to replay to the last one applied. */
@@ -372,7 +391,6 @@ function checkReach(directory: string, log: FoundLog, appliedLsn: Lsn): void {
   const firstLsn = log.closed[0]?.firstLsn ?? log.open[0]?.firstLsn ?? 0;
   const lastLsn = log.open.at(-1)?.lastLsn ?? 0;
   if (firstLsn <= appliedLsn + 1 && lastLsn >= appliedLsn) return;
-  for (const file of log.open) file.close();
   const reason = `records ${firstLsn}…${lastLsn} found, but ${appliedLsn} were applied`;
   throw new CorruptFileError(directory, 0, reason);
 }

@@ -159,9 +159,10 @@ export class FakeDisk implements Disk {
 
   async removeTree(path: string): Promise<void> {
     this.change('remove', path);
-    await this.turn();
-    if (this.#find(path) === undefined) return;
-    this.#tree.change([{ ...this.#place(path), node: null }]);
+    await this.later(() => {
+      if (this.#find(path) === undefined) return;
+      this.#tree.change([{ ...this.#place(path), node: null }]);
+    });
   }
 
   makeDir(path: string): void {
@@ -194,8 +195,7 @@ export class FakeDisk implements Disk {
   async syncDir(path: string): Promise<void> {
     this.change('syncDir', path);
     const directory = this.#directory(path);
-    await this.turn();
-    this.#tree.commit(directory);
+    await this.later(() => this.#tree.commit(directory));
   }
 
   freeBytes(path: string): number {
@@ -232,12 +232,13 @@ export class FakeDisk implements Disk {
     if (due.error !== 'stop') throw new DiskError(due.error, path, `planned fault in ${operation}`);
   }
 
-  /** For `FakeFile`: lets others run; fails if the machine died meanwhile. */
-  async turn(): Promise<void> {
+  /** For `FakeFile`: lets others run, then acts; fails instead if the machine died meanwhile. */
+  async later<Result>(action: () => Result): Promise<Result> {
     const life = this.#life;
     await this.#turn();
     if (life !== this.#life) throw new FakeStop('the fake machine died');
     this.#checkAlive();
+    return action();
   }
 
   #checkAlive(): void {
@@ -307,8 +308,7 @@ class FakeFile implements DiskFile {
 
   async read(at: number, into: Uint8Array): Promise<number> {
     this.#checkOpen();
-    await this.#disk.turn();
-    return this.readNow(at, into);
+    return await this.#disk.later(() => this.readNow(at, into));
   }
 
   writeNow(at: number, bytes: Uint8Array): void {
@@ -342,8 +342,7 @@ class FakeFile implements DiskFile {
 
   async write(at: number, bytes: Uint8Array): Promise<void> {
     this.#checkWritable();
-    await this.#disk.turn();
-    this.writeNow(at, bytes);
+    await this.#disk.later(() => this.writeNow(at, bytes));
   }
 
   truncateNow(bytes: number): void {
@@ -356,8 +355,7 @@ class FakeFile implements DiskFile {
     this.#checkWritable();
     this.#countSync();
     const covered = this.#inode.stepCount;
-    await this.#disk.turn();
-    this.#inode.commit(covered);
+    await this.#disk.later(() => this.#inode.commit(covered));
   }
 
   dataSyncNow(): void {
