@@ -1,0 +1,171 @@
+// The agreed state of a single node on disk: one `config.json` per collection and one file of
+// aliases, each replaced atomically. A collection exists exactly when its `config.json` does, so it
+// is written last when a collection is created, and removal renames the whole directory away first.
+//
+//   <storage>/collections/<name>/config.json, <storage>/collections/<name>/<shard id>/…
+//   <storage>/aliases/data.json
+//   <storage>/.deleted/<uuid>   directories that are being erased; emptied at start
+
+import type { Disk, Logger } from '../io/ports.ts';
+import type { CollectionState, ClusterState } from '../model/cluster-state.ts';
+import type { CollectionConfig, VectorParams } from '../model/collection-config.ts';
+import type { PayloadFieldSchema } from '../model/payload-schema.ts';
+import { RequestError } from '../model/request-error.ts';
+import { readJson, writeJsonAtomic } from '../storage/atomic-file.ts';
+import { CorruptFileError } from '../storage/corrupt-file.ts';
+
+const formatVersion = 1;
+const directoryNameBytesMax = 255;
+
+interface StoredCollection {
+  readonly format: number;
+  readonly uuid: string;
+  readonly shard_ids: readonly number[];
+  readonly config: Omit<CollectionConfig, 'params'> & {
+    readonly params: Omit<CollectionConfig['params'], 'vectors'> & {
+      readonly vectors:
+        | { readonly single: VectorParams }
+        | { readonly named: readonly (readonly [string, VectorParams])[] };
+    };
+  };
+  readonly payload_schema: readonly (readonly [string, PayloadFieldSchema])[];
+}
+
+export class CatalogStore {
+  readonly #disk: Disk;
+  readonly #root: string;
+  readonly #log: Logger;
+
+  constructor(options: { readonly storagePath: string }, ports: { disk: Disk; log: Logger }) {
+    this.#root = options.storagePath;
+    this.#disk = ports.disk;
+    this.#log = ports.log;
+  }
+
+  /** Where a shard keeps its files. */
+  shardPath(collectionName: string, shardId: number): string {
+    return `${this.#collectionPath(collectionName)}/${shardId}`;
+  }
+
+  /** Reads everything; directories without a `config.json` are skipped with a warning. */
+  async load(): Promise<ClusterState> {
+    for (const path of ['collections', 'aliases', '.deleted']) {
+      this.#disk.makeDir(`${this.#root}/${path}`);
+    }
+    const collections = new Map<string, CollectionState>();
+    for (const entry of this.#disk.list(`${this.#root}/collections`)) {
+      if (entry.kind !== 'directory') continue;
+      const collection = await this.#loadCollection(entry.name);
+      if (collection !== null) collections.set(entry.name, collection);
+    }
+    return { collections, aliases: await this.#loadAliases(collections) };
+  }
+
+  /** Makes room for a new collection: its directory exists and is empty afterwards. */
+  async prepare(collection: CollectionState): Promise<void> {
+    const { name } = collection;
+    if (new TextEncoder().encode(name).length > directoryNameBytesMax) {
+      throw new RequestError(
+        'wrong_input',
+        `Collection name is longer than ${directoryNameBytesMax} bytes`,
+      );
+    }
+    if (name === '.' || name === '..') {
+      throw new RequestError('wrong_input', `Collection name cannot be "${name}"`);
+    }
+    const path = this.#collectionPath(name);
+    if (this.#disk.exists(path)) await this.#moveAway(path, `left-over-${collection.uuid}`);
+    this.#disk.makeDir(path);
+    await this.#disk.syncDir(`${this.#root}/collections`);
+  }
+
+  async saveCollection(collection: CollectionState): Promise<void> {
+    const stored = encodeCollection(collection);
+    await writeJsonAtomic(this.#disk, `${this.#collectionPath(collection.name)}/config.json`, stored);
+  }
+
+  async saveAliases(aliases: ReadonlyMap<string, string>): Promise<void> {
+    // Pairs, not an object: a JavaScript object would mistake an alias named `__proto__`.
+    await writeJsonAtomic(this.#disk, `${this.#root}/aliases/data.json`, [...aliases]);
+  }
+
+  /** The collection is gone when this resolves; its files are erased by `sweepDeleted`. */
+  async removeCollection(collection: CollectionState): Promise<void> {
+    await this.#moveAway(this.#collectionPath(collection.name), collection.uuid);
+  }
+
+  /** Erases what removed collections left. */
+  async sweepDeleted(): Promise<void> {
+    const path = `${this.#root}/.deleted`;
+    for (const entry of this.#disk.list(path)) {
+      await this.#disk.removeTree(`${path}/${entry.name}`);
+    }
+  }
+
+  #collectionPath(name: string): string {
+    return `${this.#root}/collections/${name}`;
+  }
+
+  async #moveAway(path: string, name: string): Promise<void> {
+    this.#disk.rename(path, `${this.#root}/.deleted/${name}`);
+    await this.#disk.syncDir(`${this.#root}/collections`);
+  }
+
+  async #loadCollection(name: string): Promise<CollectionState | null> {
+    const path = `${this.#collectionPath(name)}/config.json`;
+    const stored = (await readJson(this.#disk, path)) as StoredCollection | null;
+    if (stored === null) {
+      this.#log.warn(`Collection config is not found in the collection directory, skipping`, {
+        collection: name,
+      });
+      return null;
+    }
+    if (stored.format !== formatVersion) {
+      throw new CorruptFileError(path, 0, `format ${stored.format}, expected ${formatVersion}`);
+    }
+    return decodeCollection(name, stored);
+  }
+
+  async #loadAliases(
+    collections: ReadonlyMap<string, CollectionState>,
+  ): Promise<ReadonlyMap<string, string>> {
+    const path = `${this.#root}/aliases/data.json`;
+    const stored = (await readJson(this.#disk, path)) as [string, string][] | null;
+    // A crash between removing a collection and saving the aliases leaves ones that point nowhere.
+    return new Map((stored ?? []).filter(([, target]) => collections.has(target)));
+  }
+}
+
+function encodeCollection(collection: CollectionState): StoredCollection {
+  const { vectors } = collection.config.params;
+  return {
+    format: formatVersion,
+    uuid: collection.uuid,
+    shard_ids: collection.shardIds,
+    config: {
+      ...collection.config,
+      params: {
+        ...collection.config.params,
+        vectors: 'single' in vectors ? vectors : { named: [...vectors.named] },
+      },
+    },
+    payload_schema: [...collection.schema],
+  };
+}
+
+function decodeCollection(name: string, stored: StoredCollection): CollectionState {
+  const { vectors } = stored.config.params;
+  return {
+    name,
+    uuid: stored.uuid,
+    shardIds: stored.shard_ids,
+    config: {
+      ...stored.config,
+      params: {
+        ...stored.config.params,
+        vectors: 'single' in vectors ? vectors : { named: new Map(vectors.named) },
+      },
+    },
+    schema: new Map(stored.payload_schema),
+  };
+}

@@ -1,0 +1,175 @@
+// The builder threads, as control sees them. They start with the first job and end after some idle
+// time, so that an idle node does not pay for them. A job runs on one builder; while it builds a
+// graph it may ask for hands, and idle builders lend theirs. A builder that dies fails its jobs
+// and is started again with the next one.
+
+import type { Worker } from 'node:worker_threads';
+import type { VectorMemory } from '../../kernels/vector-memory.ts';
+import type { Logger } from '../../io/ports.ts';
+import { RequestError } from '../../model/request-error.ts';
+import type { BuildJob, BuildResult } from '../../shard/ports.ts';
+import { ThreadPort } from './thread-port.ts';
+
+export type BuilderCalls = {
+  build: { request: { job: BuildJob; cancel: Int32Array }; answer: BuildResult };
+  /** Inserts into a graph under construction until it is complete or the job is cancelled. */
+  assist: { request: AssistRequest; answer: null };
+};
+
+export type BuilderUpCalls = {
+  /** Resolves when every builder that lent a hand has let go. */
+  want_assistance: { request: AssistRequest; answer: null };
+};
+
+export interface AssistRequest {
+  readonly vectorMemory: VectorMemory;
+  /** One shared number; not 0 = stop. */
+  readonly cancel: Int32Array;
+}
+
+export interface BuilderPoolOptions {
+  readonly builderCount: number;
+  readonly spawnBuilder: (builderIndex: number) => Worker;
+}
+
+interface Builder {
+  readonly thread: Worker;
+  readonly port: ThreadPort<BuilderCalls, BuilderUpCalls>;
+  busy: boolean;
+}
+
+interface Job {
+  readonly jobId: string;
+  readonly job: BuildJob;
+  readonly cancel: Int32Array;
+  readonly settled: PromiseWithResolvers<BuildResult>;
+}
+
+const idleEndMs = 30_000;
+
+export class BuilderPool {
+  readonly #options: BuilderPoolOptions;
+  readonly #log: Logger;
+  readonly #builders: (Builder | null)[];
+  readonly #waiting: Job[] = [];
+  readonly #running = new Map<string, Job>();
+  #idleTimer: NodeJS.Timeout | null = null;
+  #stopped = false;
+
+  constructor(options: BuilderPoolOptions, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+    this.#builders = new Array<Builder | null>(options.builderCount).fill(null);
+  }
+
+  build(jobId: string, job: BuildJob): Promise<BuildResult> {
+    if (this.#stopped) return Promise.reject(new RequestError('unavailable', 'shutting down'));
+    const cancel = new Int32Array(new SharedArrayBuffer(4));
+    const settled = Promise.withResolvers<BuildResult>();
+    this.#waiting.push({ jobId, job, cancel, settled });
+    this.#dispatch();
+    return settled.promise;
+  }
+
+  /** The job ends soon, with a failure. Unknown ids are fine: the job may just have ended. */
+  cancel(jobId: string): void {
+    const at = this.#waiting.findIndex((job) => job.jobId === jobId);
+    const [waiting] = at === -1 ? [] : this.#waiting.splice(at, 1);
+    waiting?.settled.reject(new RequestError('unavailable', 'cancelled'));
+    const running = this.#running.get(jobId);
+    if (running !== undefined) Atomics.store(running.cancel, 0, 1);
+  }
+
+  /** All jobs whose id begins so. */
+  cancelOf(prefix: string): void {
+    const ids = [...this.#waiting.map((job) => job.jobId), ...this.#running.keys()];
+    for (const id of ids) if (id.startsWith(prefix)) this.cancel(id);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.cancelOf('');
+    await this.#endThreads();
+  }
+
+  #dispatch(): void {
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleTimer = null;
+    for (const index of this.#builders.keys()) {
+      if (this.#waiting.length === 0) break;
+      const builder = this.#idleBuilder(index);
+      const job = builder === null ? undefined : this.#waiting.shift();
+      if (builder !== null && job !== undefined) void this.#run(builder, job);
+    }
+    const anyBusy = this.#builders.some((builder) => builder?.busy === true);
+    if (anyBusy || this.#builders.every((builder) => builder === null)) return;
+    this.#idleTimer = setTimeout(() => void this.#endThreads(), idleEndMs).unref();
+  }
+
+  async #run(builder: Builder, job: Job): Promise<void> {
+    builder.busy = true;
+    this.#running.set(job.jobId, job);
+    try {
+      job.settled.resolve(await builder.port.call('build', { job: job.job, cancel: job.cancel }));
+    } catch (error) {
+      job.settled.reject(error);
+    } finally {
+      builder.busy = false;
+      this.#running.delete(job.jobId);
+      this.#dispatch();
+    }
+  }
+
+  async #assist(asking: number, request: AssistRequest): Promise<null> {
+    const helping: Promise<unknown>[] = [];
+    for (const index of this.#builders.keys()) {
+      const builder = index === asking ? null : this.#idleBuilder(index);
+      if (builder === null) continue;
+      builder.busy = true;
+      const call = builder.port.call('assist', request).finally(() => {
+        builder.busy = false;
+        this.#dispatch();
+      });
+      helping.push(call);
+    }
+    // A hand that fails is not missed: the builder that asked does what is left.
+    await Promise.allSettled(helping);
+    return null;
+  }
+
+  #idleBuilder(index: number): Builder | null {
+    const builder = this.#builders[index] ?? this.#start(index);
+    return builder.busy ? null : builder;
+  }
+
+  #start(index: number): Builder {
+    const thread = this.#options.spawnBuilder(index);
+    const port = new ThreadPort<BuilderCalls, BuilderUpCalls>(
+      thread,
+      { want_assistance: (request) => this.#assist(index, request) },
+      (error) => this.#log.error('a call from a builder failed', { error: String(error) }),
+    );
+    const builder: Builder = { thread, port, busy: false };
+    thread.on('error', (error) => {
+      this.#log.error('a builder thread crashed', {
+        builder: index,
+        error: error instanceof Error ? error.stack : String(error),
+      });
+    });
+    thread.on('exit', (exitCode) => {
+      if (this.#builders[index] !== builder) return;
+      this.#builders[index] = null;
+      port.fail('the builder thread stopped');
+      this.#log.error('a builder thread stopped', { builder: index, exitCode });
+    });
+    this.#builders[index] = builder;
+    return builder;
+  }
+
+  async #endThreads(): Promise<void> {
+    const threads = this.#builders.filter((builder) => builder !== null);
+    this.#builders.fill(null);
+    for (const { port } of threads) port.fail('the builder thread was stopped');
+    await Promise.allSettled(threads.map(({ thread }) => thread.terminate()));
+  }
+}

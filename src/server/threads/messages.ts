@@ -1,0 +1,104 @@
+// What the threads of one process say to each other, as call tables for `ThreadPort`. Everything
+// here crosses by structured clone: plain data, shared memory, and buffers that are handed over.
+//
+//   control ──WorkerCalls──► worker ──ControlCalls──► control
+//   worker ◄──PeerCalls──► worker          (one channel for each pair)
+//   control ──BuilderCalls──► builder ──BuilderUpCalls──► control
+
+import type { MessagePort } from 'node:worker_threads';
+import type { Command } from '../../cluster/commands.ts';
+import type { ShardUpdateAnswer } from '../../collection/shard-access.ts';
+import type { CollectionState } from '../../model/cluster-state.ts';
+import type { ShardConfig } from '../../model/collection-config.ts';
+import type { PayloadSchema } from '../../model/payload-schema.ts';
+import type { ShardReadRequest } from '../../model/read.ts';
+import type { BuildJob, BuildResult } from '../../shard/ports.ts';
+import type { LocalShardInfo } from '../../shard/shard-info.ts';
+import type { MemoryAnswer, ShardView } from '../../shard/view.ts';
+import type { ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
+import type { Settings } from '../config/settings.ts';
+
+/** `<collection uuid>/<shard id>`: tells a shard from one of an earlier collection of the same name. */
+export type ShardKey = string;
+
+export function shardKey(collectionUuid: string, shardId: number): ShardKey {
+  return `${collectionUuid}/${shardId}`;
+}
+
+/** A part of the agreed state that changed. */
+export interface StateChange {
+  /** Name → new state, or `null` for a removed collection. */
+  readonly collections: readonly (readonly [string, CollectionState | null])[];
+  /** `null` = unchanged. */
+  readonly aliases: ReadonlyMap<string, string> | null;
+}
+
+export interface OpenShardRequest {
+  readonly key: ShardKey;
+  readonly directory: string;
+  readonly config: ShardConfig;
+  readonly schema: PayloadSchema;
+}
+
+export type WorkerCalls = {
+  /** The thread owns this shard from now on; answered when every thread can read it. */
+  open_shard: { request: OpenShardRequest; answer: null };
+  update_shard_config: { request: { key: ShardKey; config: ShardConfig }; answer: null };
+  /** For the owner and all others: closes and forgets the shard. Its files stay. */
+  close_shard: { request: { key: ShardKey }; answer: null };
+  change_state: { request: StateChange; answer: null };
+  /** A channel to another worker, new or restarted. */
+  connect: { request: { workerIndex: number; port: MessagePort }; answer: null };
+  /** That worker died; its shards are unavailable until it is back. */
+  disconnect: { request: { workerIndex: number }; answer: null };
+  listen: { request: null; answer: { port: number } };
+  report: { request: null; answer: readonly RequestSeries[] };
+  /** Stops accepting and finishes running requests. */
+  drain: { request: null; answer: null };
+  /** Syncs and closes the shards that this thread owns. */
+  close: { request: null; answer: null };
+};
+
+export type ControlCalls = {
+  propose: { request: { command: Command; timeoutMs: number }; answer: ProposalOutcome };
+  process_report: { request: null; answer: ProcessReport };
+  build: { request: { jobId: string; job: BuildJob }; answer: BuildResult };
+  cancel_build: { request: { jobId: string }; answer: null };
+};
+
+export type PeerCalls = {
+  /** The owner's new view, or the first one of a shard it opened. */
+  view: { request: PublishedView; answer: null };
+  update: {
+    request: { key: ShardKey; record: Uint8Array; wait: boolean; timeoutMs: number };
+    answer: ShardUpdateAnswer;
+  };
+  read_memory: {
+    request: {
+      key: ShardKey;
+      request: ShardReadRequest;
+      viewNumber: number;
+      timeoutMs: number;
+    };
+    answer: MemoryAnswer;
+  };
+  info: { request: { key: ShardKey }; answer: LocalShardInfo };
+};
+
+export interface PublishedView {
+  readonly key: ShardKey;
+  readonly view: ShardView;
+  /**
+   * One shared number: that of the newest view posted. A reader whose view has another number looks
+   * into its port before it reads.
+   */
+  readonly newest: Int32Array;
+}
+
+/** What a worker thread is started with. */
+export interface WorkerStart {
+  readonly workerIndex: number;
+  /** Kernel scratch slots of a segment: one for each worker and builder. */
+  readonly slotCount: number;
+  readonly settings: Settings;
+}

@@ -1,0 +1,221 @@
+// One worker thread: listens for clients, searches every published segment in place, owns some of
+// the shards. It is the `Engine` of the API on its thread, and does what control tells it.
+
+import type { MessagePort } from 'node:worker_threads';
+import type { Command } from '../../cluster/commands.ts';
+import type { ShardAccess } from '../../collection/shard-access.ts';
+import { DiskError } from '../../io/ports.ts';
+import { type ClusterState, emptyClusterState } from '../../model/cluster-state.ts';
+import { RequestError } from '../../model/request-error.ts';
+import type { LocalShardPorts } from '../../shard/ports.ts';
+import { CorruptFileError } from '../../storage/corrupt-file.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Engine, ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
+import { ForeignShard, type OpenReader } from './foreign-shard.ts';
+import {
+  type ControlCalls,
+  type OpenShardRequest,
+  type PeerCalls,
+  type PublishedView,
+  type ShardKey,
+  type StateChange,
+  shardKey,
+  type WorkerCalls,
+} from './messages.ts';
+import { OwnedShard } from './owned-shard.ts';
+import { type PortLike, ThreadPort } from './thread-port.ts';
+
+/** What accepts clients on this thread; the API layer provides it. */
+export interface ClientListener {
+  listen(): Promise<{ readonly port: number }>;
+  /** Stops accepting and finishes running requests. */
+  close(): Promise<void>;
+  requestSeries(): readonly RequestSeries[];
+}
+
+export interface WorkerRuntimeOptions {
+  readonly workerIndex: number;
+  readonly settings: Settings;
+  readonly shardLimits: {
+    readonly cpuCount: number;
+    readonly queueCountMax: number;
+    readonly queueBytesMax: number;
+  };
+  readonly createListener: (engine: Engine) => ClientListener;
+  readonly openReader: OpenReader;
+  readonly shardPorts: Omit<LocalShardPorts, 'views' | 'builder'>;
+}
+
+type Link = ThreadPort<PeerCalls, PeerCalls>;
+
+export class WorkerRuntime implements Engine {
+  readonly settings: Settings;
+  readonly #options: WorkerRuntimeOptions;
+  readonly #control: ThreadPort<ControlCalls, WorkerCalls>;
+  readonly #listener: ClientListener;
+  readonly #links = new Map<number, Link>();
+  readonly #owned = new Map<ShardKey, OwnedShard>();
+  readonly #foreign = new Map<ShardKey, { readonly owner: number; readonly shard: ForeignShard }>();
+  #state: ClusterState = emptyClusterState;
+  #nextJob = 1;
+
+  constructor(port: PortLike, options: WorkerRuntimeOptions) {
+    this.settings = options.settings;
+    this.#options = options;
+    this.#listener = options.createListener(this);
+    this.#control = new ThreadPort<ControlCalls, WorkerCalls>(
+      port,
+      {
+        open_shard: (request) => this.#openShard(request),
+        update_shard_config: ({ key, config }) => {
+          this.#ownedShard(key).local.updateConfig(config);
+          return null;
+        },
+        close_shard: ({ key }) => this.#closeShard(key),
+        change_state: (change) => this.#changeState(change),
+        connect: ({ workerIndex, port: link }) => this.#connect(workerIndex, link),
+        disconnect: ({ workerIndex }) => this.#disconnect(workerIndex),
+        listen: () => this.#listener.listen(),
+        report: () => this.#listener.requestSeries(),
+        drain: async () => {
+          await this.#listener.close();
+          return null;
+        },
+        close: () => this.#close(),
+      },
+      reportFault,
+    );
+  }
+
+  // --- Engine ---
+
+  state(): ClusterState {
+    return this.#state;
+  }
+
+  shard(collectionUuid: string, shardId: number): ShardAccess {
+    const key = shardKey(collectionUuid, shardId);
+    const shard = this.#owned.get(key) ?? this.#foreign.get(key)?.shard;
+    if (shard !== undefined) return shard;
+    throw new RequestError('unavailable', `shard ${shardId} is being opened or closed`);
+  }
+
+  propose(command: Command, timeoutMs: number): Promise<ProposalOutcome> {
+    return this.#control.call('propose', { command, timeoutMs });
+  }
+
+  processReport(): Promise<ProcessReport> {
+    return this.#control.call('process_report', null);
+  }
+
+  // --- told by control ---
+
+  async #openShard(request: OpenShardRequest): Promise<null> {
+    const { key, directory, config, schema } = request;
+    try {
+      const shard = await OwnedShard.open(
+        key,
+        { directory, config, schema, ...this.#options.shardLimits },
+        { ...this.#options.shardPorts, builder: { build: this.#build } },
+        this.#links,
+      );
+      this.#owned.set(key, shard);
+      return null;
+    } catch (error) {
+      // Damaged or unreadable files are no bug of this thread: control decides what follows.
+      if (!(error instanceof CorruptFileError) && !(error instanceof DiskError)) throw error;
+      throw new RequestError('internal', error.message, { cause: error });
+    }
+  }
+
+  readonly #build: LocalShardPorts['builder']['build'] = async (job, signal) => {
+    const jobId = `${this.#options.workerIndex}-${this.#nextJob}`;
+    this.#nextJob += 1;
+    signal.throwIfAborted();
+    const cancel = () => void this.#control.call('cancel_build', { jobId });
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await this.#control.call('build', { jobId, job });
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  };
+
+  async #closeShard(key: ShardKey): Promise<null> {
+    this.#foreign.delete(key);
+    const owned = this.#owned.get(key);
+    this.#owned.delete(key);
+    await owned?.local.close();
+    return null;
+  }
+
+  #changeState(change: StateChange): null {
+    const collections = new Map(this.#state.collections);
+    for (const [name, collection] of change.collections) {
+      if (collection === null) collections.delete(name);
+      else collections.set(name, collection);
+    }
+    this.#state = { collections, aliases: change.aliases ?? this.#state.aliases };
+    return null;
+  }
+
+  async #close(): Promise<null> {
+    const shards = [...this.#owned.values()];
+    this.#owned.clear();
+    await Promise.all(shards.map((shard) => shard.local.close()));
+    return null;
+  }
+
+  // --- other workers ---
+
+  async #connect(workerIndex: number, port: MessagePort): Promise<null> {
+    const link: Link = new ThreadPort<PeerCalls, PeerCalls>(
+      port,
+      {
+        view: (published) => this.#adopt(workerIndex, published),
+        update: ({ key, record, wait, timeoutMs }) =>
+          this.#ownedShard(key).update(record, { wait, timeoutMs }),
+        read_memory: (request) => this.#ownedShard(request.key).readMemory(request),
+        info: ({ key }) => this.#ownedShard(key).info(),
+      },
+      reportFault,
+    );
+    this.#links.set(workerIndex, link);
+    const introductions = [...this.#owned.values()].map((shard) => shard.introduce(link));
+    await Promise.all(introductions);
+    return null;
+  }
+
+  #disconnect(workerIndex: number): null {
+    this.#links.get(workerIndex)?.fail('the thread that owns this shard stopped');
+    this.#links.delete(workerIndex);
+    for (const [key, { owner }] of this.#foreign) {
+      if (owner === workerIndex) this.#foreign.delete(key);
+    }
+    return null;
+  }
+
+  /** Synchronous up to the first await, so that a reader that drains its port has the view at once. */
+  #adopt(owner: number, published: PublishedView): Promise<null> | null {
+    const known = this.#foreign.get(published.key);
+    if (known !== undefined) return known.shard.adopt(published).then(() => null);
+    const link = this.#links.get(owner);
+    if (link === undefined) throw new RequestError('unavailable', 'the owner is disconnected');
+    const shard = new ForeignShard(link, published, this.#options.openReader);
+    this.#foreign.set(published.key, { owner, shard });
+    return null;
+  }
+
+  #ownedShard(key: ShardKey): OwnedShard {
+    const shard = this.#owned.get(key);
+    if (shard !== undefined) return shard;
+    throw new RequestError('unavailable', 'the shard is being opened or closed');
+  }
+}
+
+/** A bug must end the thread, so that control restarts it from what is on disk. */
+function reportFault(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
