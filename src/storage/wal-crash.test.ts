@@ -34,7 +34,7 @@ class Life {
   }
 
   async open(): Promise<void> {
-    const { wal } = await Wal.open(this.disk, directory, options);
+    const { wal } = await Wal.open(this.disk.mount(), directory, options);
     this.wal = wal;
   }
 

@@ -5,7 +5,8 @@
 //   disk.crash('kill')       the process died: what the kernel had is there, locks are free
 //   disk.crash('power')      the machine died: unsynced writes and entries are kept, lost or torn
 //
-// Files opened before a crash stay dead; open them again.
+// Files opened before a crash stay dead; open them again. Code that was waiting when the crash came
+// must not touch the disk of the next life: give each life its own `disk.mount()`.
 import { Prng } from '../../src/base/prng.ts';
 import {
   type DirectoryEntry,
@@ -90,6 +91,11 @@ export class FakeDisk implements Disk {
 
   get stopped(): boolean {
     return this.#stopped;
+  }
+
+  /** The disk for the code of one life: use it where code may go on after a crash. */
+  mount(): Disk {
+    return new FakeMount(this);
   }
 
   crash(mode: CrashMode): void {
@@ -274,6 +280,62 @@ export class FakeDisk implements Disk {
     const parts = partsOf(path);
     const name = parts.pop() ?? '';
     return { directory: this.#directory(parts.join('/')), name };
+  }
+}
+
+/** The disk as one process sees it: dead after the next crash, whatever its code still tries. */
+class FakeMount implements Disk {
+  readonly #disk: FakeDisk;
+  readonly #life: number;
+
+  constructor(disk: FakeDisk) {
+    this.#disk = disk;
+    this.#life = disk.life;
+  }
+
+  get #alive(): FakeDisk {
+    if (this.#life !== this.#disk.life) throw new FakeStop('this process died');
+    return this.#disk;
+  }
+
+  open(path: string, mode: OpenMode): DiskFile {
+    return this.#alive.open(path, mode);
+  }
+
+  rename(from: string, to: string): void {
+    this.#alive.rename(from, to);
+  }
+
+  remove(path: string): void {
+    this.#alive.remove(path);
+  }
+
+  async removeTree(path: string): Promise<void> {
+    await this.#alive.removeTree(path);
+  }
+
+  makeDir(path: string): void {
+    this.#alive.makeDir(path);
+  }
+
+  list(path: string): readonly DirectoryEntry[] {
+    return this.#alive.list(path);
+  }
+
+  exists(path: string): boolean {
+    return this.#alive.exists(path);
+  }
+
+  async syncDir(path: string): Promise<void> {
+    await this.#alive.syncDir(path);
+  }
+
+  freeBytes(path: string): number {
+    return this.#alive.freeBytes(path);
+  }
+
+  lock(path: string): DiskLock {
+    return this.#alive.lock(path);
   }
 }
 
