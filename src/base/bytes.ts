@@ -6,6 +6,7 @@ import { assert } from './assert.ts';
 import { decodeUtf8, utf8Length, writeUtf8 } from './utf8.ts';
 
 const twoPow32 = 2 ** 32;
+const shortSpanBytes = 48;
 const wordProbe = new Uint8Array(new Uint32Array([1]).buffer);
 assert(wordProbe[0] === 1, 'Octant maps columns of numbers as they lie: little endian only');
 
@@ -127,6 +128,47 @@ export class ByteWriter {
   bytes(source: Uint8Array): void {
     const at = this.#claim(source.length);
     this.#bytes.set(source, at);
+  }
+
+  /** `source[start, end)` without a length; short spans are copied without making a view. */
+  span(source: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    const at = this.#claim(count);
+    if (count > shortSpanBytes) {
+      this.#bytes.set(source.subarray(start, end), at);
+      return;
+    }
+    const bytes = this.#bytes;
+    for (let index = 0; index < count; index += 1) {
+      bytes[at + index] = source[start + index] as number;
+    }
+  }
+
+  /** UTF-8 without a length. */
+  text(text: string): void {
+    const length = text.length;
+    if (length > shortSpanBytes) {
+      const at = this.#claim(length * 3);
+      this.#at = writeUtf8(text, this.#bytes, at);
+      return;
+    }
+    const at = this.#claim(length * 3);
+    const bytes = this.#bytes;
+    for (let index = 0; index < length; index += 1) {
+      const unit = text.charCodeAt(index);
+      if (unit >= 0x80) {
+        this.#at = writeUtf8(text, bytes, at);
+        return;
+      }
+      bytes[at + index] = unit;
+    }
+    this.#at = at + length;
+  }
+
+  /** Takes back everything written from `at` on. */
+  rewind(at: number): void {
+    assert(at <= this.#at, () => `rewind to ${at} of ${this.#at} bytes`);
+    this.#at = at;
   }
 
   /** A varuint length, then the bytes. */

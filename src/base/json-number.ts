@@ -23,6 +23,7 @@ export class NumberScan {
   negative = false;
   /** Written with a fraction or an exponent. */
   fractional = false;
+  hasExponent = false;
   significand = 0;
   exponent = 0;
   truncated = false;
@@ -61,6 +62,7 @@ export function scanNumber(
   }
   out.negative = negative;
   out.fractional = false;
+  out.hasExponent = false;
   out.significand = significand;
   out.exponent = dropped;
   out.truncated = dropped > 0;
@@ -130,6 +132,7 @@ function scanExponent(bytes: Uint8Array, start: number, end: number, out: Number
     at += 1;
   }
   out.fractional = true;
+  out.hasExponent = true;
   out.exponent += sign === 0x2d ? -exponent : exponent;
   out.end = at;
   return true;
