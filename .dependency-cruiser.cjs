@@ -21,7 +21,10 @@ const purePackages = [];
 
 /** The part that the simulator runs: no node: module, no package. */
 const simulated = ranks
-  .slice(0, ranks.findIndex((names) => names.includes('rpc')))
+  .slice(
+    0,
+    ranks.findIndex((names) => names.includes('rpc')),
+  )
   .flat()
   .join('|');
 
@@ -125,6 +128,9 @@ module.exports = {
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
     exclude: { path: ['\\.generated\\.ts$'] },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types'],
+    },
   },
 };
