@@ -1,5 +1,11 @@
 // What the compiled module exports. See src/kernels/exports.ts for the same list in TypeScript.
 
-export { setRows } from './state';
+export { setBuild, setCodes, setGraph, setRows, setScratch } from './state';
 export { exactBlock, exactGather, exactRow } from './exact';
 export { scanRows, takeSims } from './scan';
+export {
+  centreWidened, clearPadding, encodeDotQuery, encodeRowQuery, encodeRows, encodeWidened,
+  normalizeWidened, rotateWidened, scoreBatch,
+} from './codes';
+export { allocateLevel, insertPoint } from './insert';
+export { rescore, searchAll, takeScores } from './search';

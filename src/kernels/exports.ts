@@ -5,6 +5,48 @@ import { plainBase64, relaxedBase64 } from './wasm-bytes.generated.ts';
 
 /** All arguments are addresses and counts (u32) unless named otherwise. */
 export interface KernelExports {
+  setCodes(
+    parameters: number,
+    rows: number,
+    bytes: number,
+    queryCode: number,
+    widened: number,
+  ): void;
+  setGraph(
+    head: number,
+    linked: number,
+    upperIndex: number,
+    level0: number,
+    pool: number,
+    poolWords: number,
+  ): void;
+  setBuild(locks: number, lockCount: number, m: number, m0: number, efConstruct: number): void;
+  setScratch(
+    visited: number,
+    visitedBytes: number,
+    trail: number,
+    trailLength: number,
+    results: number,
+    frontier: number,
+    frontierLength: number,
+    batch: number,
+    batchScores: number,
+    build: number,
+  ): void;
+  encodeRows(from: number, to: number): void;
+  encodeWidened(code: number): void;
+  /** Returns the value of one step of the query's code. */
+  encodeDotQuery(): number;
+  encodeRowQuery(): void;
+  normalizeWidened(): void;
+  clearPadding(): void;
+  centreWidened(): void;
+  rotateWidened(): void;
+  scoreBatch(mode: number, query: number, ids: number, count: number, scores: number): void;
+  insertPoint(id: number): void;
+  searchAll(mode: number, ef: number): number;
+  rescore(count: number, heap: number, k: number): number;
+  takeScores(count: number, ids: number, scores: number): void;
   setRows(
     rows: number,
     stride: number,
@@ -34,6 +76,7 @@ export interface KernelExports {
 export const elementCode = { f32: 0, f16: 1, u8: 2 } as const;
 export const metricCode = { dot: 0, cosine: 0, euclid: 1, manhattan: 2 } as const;
 export const metricCodeCosineU8 = 3;
+export const walkMode = { dot: 0, cosine: 0, euclid: 1, manhattan: 2 } as const;
 
 interface Compiled {
   readonly module: WebAssembly.Module;

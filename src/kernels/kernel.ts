@@ -3,10 +3,18 @@
 // threads may search at once, also while one of them sets tombstones or several build the graph.
 
 import { assert } from '../base/assert.ts';
-import { clearBit, countBits, setBit, setBitAtomic, testBit } from '../base/bitset.ts';
-import { ExactScorer, type Hits, type ScanRequest } from './exact-scorer.ts';
-import { instantiate, type KernelExports } from './exports.ts';
-import { headerBytes, headerWord, type SlotLayout, slotAt, type VectorLayout } from './layout.ts';
+import { setBit, setBitAtomic, testBit } from '../base/bitset.ts';
+import { ExactScorer, type Hits, noHits, type ScanRequest } from './exact-scorer.ts';
+import { instantiate, type KernelExports, walkMode } from './exports.ts';
+import {
+  headerBytes,
+  headerWord,
+  type SlotLayout,
+  slotAt,
+  type VectorElement,
+  type VectorLayout,
+} from './layout.ts';
+import { trainCodes } from './quantizer.ts';
 import { readRow, writeRow } from './rows.ts';
 import type { VectorMemory } from './vector-memory.ts';
 
@@ -36,6 +44,30 @@ export interface BuildProgress {
   readonly done: boolean;
 }
 
+const sampleCountMax = 10_000;
+/** Points taken at a time from the order; the first claim is inserted by one thread alone. */
+const claimCount = 64;
+const serialRunning = 1;
+const serialDone = 2;
+
+/** A step that visits all places of a ring of `length`, spread by about the golden ratio. */
+function stepOf(length: number): number {
+  let step = Math.max(1, Math.floor(length * 0.618_033_988_75));
+  while (greatestCommonDivisor(step, length) !== 1) step += 1;
+  return step;
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/** What is left of a component when it is stored. */
+function stored(x: number, element: VectorElement): number {
+  if (element === 'f32') return x;
+  if (element === 'f16') return Math.f16round(x);
+  return Number.isNaN(x) ? 0 : Math.min(255, Math.max(0, Math.trunc(x)));
+}
+
 export class VectorKernel {
   readonly layout: VectorLayout;
   readonly slot: number;
@@ -43,9 +75,11 @@ export class VectorKernel {
   readonly #exports: KernelExports;
   readonly #scorer: ExactScorer;
   readonly #slot: SlotLayout;
-  readonly #header: Uint32Array;
+  readonly #header: Int32Array;
   readonly #hidden: Uint32Array;
   readonly #absent: Uint32Array;
+  readonly #linked: Uint32Array;
+  readonly #f32: Float32Array;
 
   private constructor({ memory, layout }: VectorMemory, slot: number) {
     assert(slot >= 0 && slot < layout.spec.slotCount, `slot ${slot} of ${layout.spec.slotCount}`);
@@ -53,10 +87,17 @@ export class VectorKernel {
     this.slot = slot;
     this.#memory = memory;
     this.#slot = slotAt(layout, slot);
-    this.#header = new Uint32Array(memory.buffer, layout.header, headerBytes / 4);
+    this.#header = new Int32Array(memory.buffer, layout.header, headerBytes / 4);
     this.#hidden = new Uint32Array(memory.buffer, layout.hidden, layout.bitmapBytes / 4);
     this.#absent = new Uint32Array(memory.buffer, layout.absent, layout.bitmapBytes / 4);
+    this.#linked = new Uint32Array(
+      memory.buffer,
+      layout.graph?.linked ?? 0,
+      layout.graph === null ? 0 : layout.bitmapBytes / 4,
+    );
+    this.#f32 = new Float32Array(memory.buffer);
     this.#exports = instantiate(memory);
+    configure(this.#exports, layout, this.#slot);
     this.#scorer = new ExactScorer(this.#exports, memory, {
       ...layout.spec,
       rows: layout.rows,
@@ -148,41 +189,153 @@ export class VectorKernel {
     return this.#scorer.scoreBlock(query, rows);
   }
 
-  // --- codes and graph: order of a build is writeVector…, train, encode, beginBuild, buildLoop ---
+  // --- codes and graph: a build is writeVector …, train, encode, beginBuild, buildLoop … ---
 
-  /** Learns the quantizer from the stored rows (or from `sample`, when vectors are not kept). */
-  train(_sample?: readonly Float32Array[]): void {
-    assert(false, 'not built yet');
+  /**
+   * Learns the quantizer from the stored rows (or from `sample`, when vectors are not kept). One
+   * thread, before any `encode`.
+   */
+  train(rowCount: number, sample?: readonly Float32Array[]): void {
+    this.#codeParameters();
+    const vectors = sample ?? this.#sampleRows(rowCount);
+    const used = vectors.map((vector) => this.#coded(vector));
+    const at = this.#slot.widened >>> 2;
+    trainCodes(this.layout, this.#f32, used, (vector) => {
+      this.#widen(vector);
+      this.#exports.centreWidened();
+      this.#exports.rotateWidened();
+      return this.#f32.subarray(at, at + this.layout.codeBytes);
+    });
   }
 
   /** Computes the codes of offsets from … to - 1 out of the stored rows; any thread, any range. */
-  encode(_from: number, _to: number): void {
-    assert(false, 'not built yet');
+  encode(from: number, to: number): void {
+    this.#codeParameters();
+    assert(from <= to, `${from} … ${to}`);
+    if (from === to) return;
+    this.#rowAt(to - 1);
+    this.#exports.encodeRows(from, to);
   }
 
   /** Computes the code of one vector that is not kept in memory. */
-  encodeVector(_offset: number, _vector: ArrayLike<number>): void {
-    assert(false, 'not built yet');
+  encodeVector(offset: number, vector: ArrayLike<number>): void {
+    const { pointCapacity, dimension } = this.layout.spec;
+    assert(offset >= 0 && offset < pointCapacity, `offset ${offset} of ${pointCapacity}`);
+    assert(vector.length === dimension, `vector of ${vector.length} in ${dimension}`);
+    this.#codeParameters();
+    this.#widen(vector);
+    this.#exports.encodeWidened(this.layout.codeRows + offset * this.layout.codeBytes);
   }
 
-  /** Prepares the insertion of all present, not yet linked points below `rowCount`. One thread, once. */
-  beginBuild(_rowCount: number): void {
-    assert(false, 'not built yet');
+  /** Prepares the insertion of all present, not yet linked points below `rowCount`. One thread. */
+  beginBuild(rowCount: number): void {
+    assert(rowCount <= this.layout.spec.pointCapacity, `${rowCount} points`);
+    const header = this.#header;
+    Atomics.store(header, headerWord.orderLength, rowCount);
+    Atomics.store(header, headerWord.orderStep, stepOf(rowCount));
+    Atomics.store(header, headerWord.finishedCount, 0);
+    Atomics.store(header, headerWord.serialState, 0);
+    Atomics.store(header, headerWord.cursor, 0);
   }
 
   /**
-   * Inserts up to about `budgetCount` points and returns; every building thread calls it until it says
-   * done. It waits (at most 20 ms a call) while another thread inserts the first points alone.
+   * Inserts up to about `budgetCount` points and returns; every building thread calls it until it
+   * says done. Points come in a spread order. While another thread inserts the first ones alone, it
+   * waits (at most 20 ms a call).
    */
-  buildLoop(_budgetCount: number): BuildProgress {
-    assert(false, 'not built yet');
-    return { insertedCount: 0, done: true };
+  buildLoop(budgetCount: number): BuildProgress {
+    const header = this.#header;
+    const total = Atomics.load(header, headerWord.orderLength);
+    let insertedCount = 0;
+    while (insertedCount < budgetCount) {
+      if (Atomics.load(header, headerWord.serialState) === serialRunning) {
+        const word = headerWord.serialState;
+        if (Atomics.wait(header, word, serialRunning, 20) === 'timed-out') break;
+      }
+      const from = Atomics.add(header, headerWord.cursor, claimCount);
+      if (from >= total) break;
+      insertedCount += this.#insertClaim(from, Math.min(total, from + claimCount));
+    }
+    return { insertedCount, done: Atomics.load(header, headerWord.finishedCount) >= total };
   }
 
   /** The k nearest by the graph, hidden and not allowed points left out. */
-  searchGraph(_request: GraphRequest): GraphHits {
-    assert(false, 'not built yet');
-    return { offsets: new Uint32Array(0), sims: new Float32Array(0), exact: true };
+  searchGraph(request: GraphRequest): GraphHits {
+    const { graph, heapLength, rows } = this.layout;
+    assert(graph !== null, 'no graph');
+    const ef = Math.min(heapLength, Math.max(request.ef, request.k));
+    this.#loadQueryCode(request.query);
+    const mode = walkMode[this.layout.spec.metric];
+    const count = this.#exports.searchAll(mode, ef);
+    if (rows === 0) return { ...noHits, exact: false };
+    const heap = this.#slot.frontier;
+    const k = Math.min(request.k, count);
+    const size = this.#exports.rescore(count, heap, k);
+    this.#exports.takeSims(heap, size, this.#slot.ids, this.#slot.sims);
+    return { ...this.#scorer.takeHits(size), exact: true };
+  }
+
+  get #cosineBytes(): boolean {
+    return this.layout.spec.element === 'u8' && this.layout.spec.metric === 'cosine';
+  }
+
+  #loadQueryCode(query: Float32Array): void {
+    this.#scorer.loadQuery(query);
+    this.#widen(query);
+    const { metric } = this.layout.spec;
+    if (metric === 'dot' || metric === 'cosine') this.#exports.encodeDotQuery();
+    else this.#exports.encodeRowQuery();
+  }
+
+  /** Puts a vector, rounded to the element, where the coding functions read it. */
+  #widen(vector: ArrayLike<number>): void {
+    const { dimension, element } = this.layout.spec;
+    const at = this.#slot.widened >>> 2;
+    for (let i = 0; i < dimension; i += 1) this.#f32[at + i] = stored(vector[i] ?? 0, element);
+    this.#exports.clearPadding();
+    if (this.#cosineBytes) this.#exports.normalizeWidened();
+  }
+
+  /** Inserts the points at places from … to - 1 of the order; the very first ones alone. */
+  #insertClaim(from: number, to: number): number {
+    const header = this.#header;
+    if (from === 0) Atomics.store(header, headerWord.serialState, serialRunning);
+    const total = Atomics.load(header, headerWord.orderLength);
+    const step = Atomics.load(header, headerWord.orderStep);
+    let insertedCount = 0;
+    for (let place = from; place < to; place += 1) {
+      const offset = (place * step) % total;
+      if (testBit(this.#hidden, offset) || testBit(this.#linked, offset)) continue;
+      this.#exports.insertPoint(offset);
+      insertedCount += 1;
+    }
+    Atomics.add(header, headerWord.finishedCount, to - from);
+    if (from === 0) {
+      Atomics.store(header, headerWord.serialState, serialDone);
+      Atomics.notify(header, headerWord.serialState);
+    }
+    return insertedCount;
+  }
+
+  #codeParameters(): number {
+    assert(this.layout.codeRows !== 0, 'this memory has no codes');
+    return this.layout.codeParameters >>> 2;
+  }
+
+  #coded(vector: Float32Array): Float32Array {
+    if (!this.#cosineBytes) return vector;
+    const length = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
+    return length === 0 ? vector : vector.map((x) => x / length);
+  }
+
+  #sampleRows(rowCount: number): Float32Array[] {
+    const sample: Float32Array[] = [];
+    const step = Math.max(1, rowCount / sampleCountMax);
+    for (let at = 0; at < rowCount; at += step) {
+      const offset = Math.floor(at);
+      if (!testBit(this.#absent, offset)) sample.push(this.readVector(offset));
+    }
+    return sample;
   }
 
   #rowAt(offset: number): number {
@@ -190,4 +343,35 @@ export class VectorKernel {
     assert(offset >= 0 && offset < this.layout.spec.pointCapacity, `offset ${offset}`);
     return this.layout.rows + offset * this.layout.rowBytes;
   }
+}
+
+/** Tells the compiled code where everything lies; the exact rows are the scorer's. */
+function configure(exports: KernelExports, layout: VectorLayout, slot: SlotLayout): void {
+  const { graph } = layout;
+  if (layout.codeRows !== 0) {
+    exports.setCodes(
+      layout.codeParameters,
+      layout.codeRows,
+      layout.codeBytes,
+      slot.queryCode,
+      slot.widened,
+    );
+  }
+  exports.setScratch(
+    slot.visited,
+    layout.bitmapBytes,
+    slot.trail,
+    layout.trailLength,
+    slot.results,
+    slot.frontier,
+    layout.frontierLength,
+    slot.batch,
+    slot.batchScores,
+    slot.build,
+  );
+  if (graph === null) return;
+  const { head, linked, upperIndex, level0, pool, poolWords, m, m0 } = graph;
+  exports.setGraph(head, linked, upperIndex, level0, pool, poolWords);
+  const efConstruct = Math.min(layout.heapLength, graph.efConstruct);
+  exports.setBuild(graph.locks, graph.lockCount, m, m0, efConstruct);
 }

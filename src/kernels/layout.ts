@@ -39,6 +39,8 @@ export interface VectorSpec {
 export interface GraphLayout extends GraphSpec {
   /** 64 bytes: entry point, levels, counts. Persisted with the graph. */
   readonly head: number;
+  /** A bit per point that is in the graph. */
+  readonly linked: number;
   /** u32 per point: where its upper links begin in the pool, plus 1; 0 for most. */
   readonly upperIndex: number;
   /** m0 u32 per point: offset plus 1, 0 ends the list. */
@@ -60,6 +62,8 @@ export interface SlotLayout {
   readonly widened: number;
   /** A bit per point. */
   readonly visited: number;
+  /** The points visited by a walk, `trailLength` of them at most. */
+  readonly trail: number;
   /** A bit per point: the filter of the search. */
   readonly allowed: number;
   /** Keys of results; `heapLength` of them. */
@@ -69,7 +73,10 @@ export interface SlotLayout {
   /** Ids and similarities going in and out, `heapLength` of each. */
   readonly ids: number;
   readonly sims: number;
-  /** For the build: candidate keys and kept neighbours. */
+  /** Ids and scores of one step of a walk: the links of a point and a few more. */
+  readonly batch: number;
+  readonly batchScores: number;
+  /** For the build: kept neighbours of each level, and one list being pruned. */
   readonly build: number;
   /** Raw rows on their way to be scored; `blockBytes` of them. */
   readonly block: number;
@@ -84,7 +91,7 @@ export interface VectorLayout {
   readonly hidden: number;
   readonly absent: number;
   readonly bitmapBytes: number;
-  /** 64 bytes of parameters, then the mean vector (f32), then the code rows; 0 without codes. */
+  /** 64 bytes of parameters, the mean vector, two vectors of signs (f32); 0 without codes. */
   readonly codeParameters: number;
   readonly codeRows: number;
   readonly codeEnd: number;
@@ -96,12 +103,14 @@ export interface VectorLayout {
   readonly slotBytes: number;
   readonly heapLength: number;
   readonly frontierLength: number;
+  readonly trailLength: number;
   readonly blockBytes: number;
 }
 
 export const memoryBytesMax = 2 ** 32 - 65_536;
 export const heapLengthMax = 16_384;
 const frontierLengthMax = 65_536;
+const trailLengthMax = 16_384;
 /** Never below 8, so that tiny segments need no special case. */
 const lengthMin = 64;
 
@@ -119,7 +128,7 @@ export const headerWord = {
 } as const;
 export const headerBytes = 256;
 const graphHeadBytes = 64;
-const codeParameterBytes = 64;
+export const codeParameterBytes = 64;
 
 function align(bytes: number, to: number): number {
   return Math.ceil(bytes / to) * to;
@@ -158,20 +167,25 @@ function poolWordsOf(pointCapacity: number, m: number): number {
 
 function layGraph(cursor: Cursor, graph: GraphSpec, pointCapacity: number): GraphLayout {
   const head = cursor.take(graphHeadBytes);
+  const linked = cursor.take(align(Math.ceil(pointCapacity / 8), 64));
   const upperIndex = cursor.take(pointCapacity * 4);
   const level0 = cursor.take(pointCapacity * graph.m0 * 4);
   const poolWords = poolWordsOf(pointCapacity, graph.m);
   const pool = cursor.take(poolWords * 4);
   const lockCount = pointCapacity < 4096 ? 256 : 8192;
   const locks = cursor.take(lockCount * 4);
-  const { m, m0, efConstruct } = graph;
-  return { m, m0, efConstruct, head, upperIndex, level0, pool, poolWords, locks, lockCount };
+  const places = { head, linked, upperIndex, level0, pool, poolWords, locks, lockCount };
+  return { ...graph, ...places };
 }
 
-function buildScratchBytes(graph: GraphSpec | null, codeBytes: number): number {
+/** Agreed with assembly/insert.ts. */
+const levelLimit = 16;
+
+function buildScratchBytes(graph: GraphSpec | null): number {
   if (graph === null) return 0;
-  // Two lists of candidate keys and the links of one point, with room for one more.
-  return (graph.efConstruct + 8 * graph.m0 + 64) * 8 * 3 + codeBytes;
+  const keptLists = (levelLimit + 1) * (graph.m0 + 1) * 4;
+  const prunedList = (graph.m0 + 2) * 12;
+  return keptLists + prunedList + 64;
 }
 
 /** The whole layout, or null when it does not fit into one memory of 4 GiB. */
@@ -180,20 +194,22 @@ export function layVectors(spec: VectorSpec): VectorLayout | null {
   assert(spec.dimension >= 1 && spec.dimension <= 65_536, `dimension ${spec.dimension}`);
   assert(spec.slotCount >= 1, `${spec.slotCount} slots`);
   assert(spec.graph === null || spec.codes, 'a graph needs codes');
+  assert(spec.graph === null || spec.graph.m >= 1, 'a graph needs links');
+  assert(spec.graph === null || spec.graph.m0 >= spec.graph.m, 'level 0 needs the most links');
   const { pointCapacity } = spec;
   const rowBytes = rowBytesOf(spec.dimension, spec.element);
   const codeBytes = align(spec.dimension, 16);
   const bitmapBytes = align(Math.ceil(pointCapacity / 8), 64);
   const heapLength = Math.min(heapLengthMax, Math.max(lengthMin, pointCapacity));
   const frontierLength = Math.min(frontierLengthMax, Math.max(lengthMin, pointCapacity));
+  const trailLength = Math.min(trailLengthMax, pointCapacity);
+  const batchLength = (spec.graph?.m0 ?? 0) + (spec.graph?.m ?? 0) + 8;
   const blockBytes = Math.max(rowBytes, Math.min(65_536, align(pointCapacity * rowBytes, 64)));
   const cursor = new Cursor(0);
   const header = cursor.take(headerBytes);
   const hidden = cursor.take(bitmapBytes);
   const absent = cursor.take(bitmapBytes);
-  const codeParameters = spec.codes
-    ? cursor.take(codeParameterBytes + align(spec.dimension, 16) * 4)
-    : 0;
+  const codeParameters = spec.codes ? cursor.take(codeParameterBytes + codeBytes * 4 * 3) : 0;
   const codeRows = spec.codes ? cursor.take(pointCapacity * codeBytes) : 0;
   const codeEnd = spec.codes ? cursor.at : 0;
   const graph = spec.graph === null ? null : layGraph(cursor, spec.graph, pointCapacity);
@@ -205,12 +221,15 @@ export function layVectors(spec: VectorSpec): VectorLayout | null {
     queryCode: cursor.take(codeBytes),
     widened: cursor.take(queryBytes),
     visited: cursor.take(bitmapBytes),
+    trail: cursor.take(trailLength * 4),
     allowed: cursor.take(bitmapBytes),
     results: cursor.take(heapLength * 8),
     frontier: cursor.take(frontierLength * 8),
     ids: cursor.take(heapLength * 4),
     sims: cursor.take(heapLength * 4),
-    build: cursor.take(buildScratchBytes(spec.graph, codeBytes)),
+    batch: cursor.take(batchLength * 4),
+    batchScores: cursor.take(batchLength * 4),
+    build: cursor.take(buildScratchBytes(spec.graph)),
     block: cursor.take(blockBytes),
   };
   const slotBytes = cursor.take(0) - slotStart;
@@ -234,6 +253,7 @@ export function layVectors(spec: VectorSpec): VectorLayout | null {
     slotBytes,
     heapLength,
     frontierLength,
+    trailLength,
     blockBytes,
   };
 }
@@ -247,11 +267,14 @@ export function slotAt(layout: VectorLayout, slot: number): SlotLayout {
     queryCode: of.queryCode + by,
     widened: of.widened + by,
     visited: of.visited + by,
+    trail: of.trail + by,
     allowed: of.allowed + by,
     results: of.results + by,
     frontier: of.frontier + by,
     ids: of.ids + by,
     sims: of.sims + by,
+    batch: of.batch + by,
+    batchScores: of.batchScores + by,
     build: of.build + by,
     block: of.block + by,
   };
