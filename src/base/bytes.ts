@@ -3,7 +3,7 @@
 // bytes from a disk or a peer can be decoded without a check at each call site.
 
 import { assert } from './assert.ts';
-import { decodeUtf8, utf8Length, writeUtf8 } from './utf8.ts';
+import { decodeUtf8, utf8Length, writeCodePoint, writeUtf8 } from './utf8.ts';
 
 const twoPow32 = 2 ** 32;
 const shortSpanBytes = 48;
@@ -163,6 +163,12 @@ export class ByteWriter {
       bytes[at + index] = unit;
     }
     this.#at = at + length;
+  }
+
+  /** One code point, which is no surrogate, as UTF-8. */
+  codePoint(codePoint: number): void {
+    const at = this.#claim(4);
+    this.#at = writeCodePoint(codePoint, this.#bytes, at);
   }
 
   /** Takes back everything written from `at` on. */

@@ -3,6 +3,7 @@
 // is noticed where it would lead astray.
 
 import { assert } from '../base/assert.ts';
+import { decodeUtf8 } from '../base/utf8.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -69,4 +70,32 @@ export function skipText(bytes: Uint8Array, at: number): number {
     next += 1;
   }
   return next;
+}
+
+/** One member of an object, as offsets into the text. */
+export interface MemberSpan {
+  /** At the key's opening quote. */
+  readonly keyStart: number;
+  /** The key's text, escapes and all, without its quotes. */
+  readonly keyText: string;
+  readonly valueStart: number;
+  /** Behind the value. */
+  readonly end: number;
+}
+
+/** The members of the object that starts at `at`, in their order. */
+export function memberSpans(bytes: Uint8Array, at = 0): MemberSpan[] {
+  const members: MemberSpan[] = [];
+  assert(bytes[at] === 0x7b, () => `payload text is not canonical at byte ${at}`);
+  let keyStart = at + 1;
+  if (bytes[keyStart] === 0x7d) return members;
+  for (;;) {
+    const keyEnd = skipString(bytes, keyStart);
+    assert(bytes[keyEnd] === colon, () => `payload text is not canonical at byte ${keyEnd}`);
+    const end = skipText(bytes, keyEnd + 1);
+    const keyText = decodeUtf8(bytes, keyStart + 1, keyEnd - 1) ?? '';
+    members.push({ keyStart, keyText, valueStart: keyEnd + 1, end });
+    if (bytes[end] !== comma) return members;
+    keyStart = end + 1;
+  }
 }
