@@ -19,6 +19,7 @@ const integers = [0, 1, -1, 3, 2 ** 31, 9007199254740993n, -9007199254740993n, 2
 const floats = ['3.0', '-0.0', '0.5', '1e300', '9223372036854775807.0', '1.5e9'];
 
 const scalarText = fc.oneof(
+  fc.constantFrom('1', '3', '"a"', '"b"', 'true', 'null', '"2024-01-02"', '0.5'),
   fc.constantFrom(...strings).map((text) => JSON.stringify(text)),
   fc.constantFrom(...integers, 2n ** 64n - 1n).map(String),
   fc.constantFrom(...floats),
@@ -33,7 +34,7 @@ const valueText = fc.oneof(
 
 const objectText = (value: fc.Arbitrary<string>) =>
   fc
-    .dictionary(fc.constantFrom('a', 'b', 'c'), value, { maxKeys: 3 })
+    .dictionary(fc.constantFrom('a', 'b', 'c'), value, { minKeys: 1, maxKeys: 3, size: 'max' })
     .map((members) => `{${Object.entries(members).map(([k, v]) => `"${k}":${v}`)}}`);
 
 /** Payload of objects in an array at `list`, and fields `a`, `b`, `c`. */
@@ -45,7 +46,7 @@ const payloadText = fc
   });
 
 export const pointsArbitrary: fc.Arbitrary<readonly FixturePoint[]> = fc
-  .array(fc.tuple(payloadText, fc.boolean()), { maxLength: 70 })
+  .array(fc.tuple(payloadText, fc.boolean()), { minLength: 5, maxLength: 70, size: 'max' })
   .map((points) =>
     points.map(([payload, hasVector], index) => ({
       id: index * 2,
@@ -54,7 +55,7 @@ export const pointsArbitrary: fc.Arbitrary<readonly FixturePoint[]> = fc
     })),
   );
 
-const keys = ['a', 'b', 'c', 'list[].a', 'list[].b', 'list', 'a[]', 'missing'];
+const keys = ['a', 'a', 'b', 'b', 'c', 'list[].a', 'list[].b', 'list', 'a[]', 'missing'];
 const types: readonly PayloadFieldType[] = [
   'keyword',
   'integer',
@@ -75,7 +76,11 @@ const fieldSchema: fc.Arbitrary<PayloadFieldSchema> = fc.oneof(
 );
 
 export const schemaArbitrary = fc
-  .array(fc.tuple(fc.constantFrom(...keys), fieldSchema), { maxLength: 6 })
+  .array(fc.tuple(fc.constantFrom(...keys), fieldSchema), {
+    minLength: 1,
+    maxLength: 8,
+    size: 'max',
+  })
   .map((fields) => new Map(fields));
 
 const match: fc.Arbitrary<Match> = fc.oneof(
@@ -121,6 +126,16 @@ const subConditions: fc.Arbitrary<Partial<FieldCondition>> = fc.oneof(
 );
 const key = fc.constantFrom(...keys);
 
+const emptyFilter: Filter = { must: null, should: null, mustNot: null, minShould: null };
+const clause = (
+  condition: fc.Arbitrary<Condition>,
+  name: 'must' | 'should' | 'mustNot',
+  maxLength: number,
+) =>
+  fc
+    .array(condition, { minLength: 1, maxLength })
+    .map((conditions) => ({ ...emptyFilter, [name]: conditions }));
+
 const { filter } = fc.letrec<{ condition: Condition; filter: Filter }>((tie) => ({
   condition: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -131,9 +146,7 @@ const { filter } = fc.letrec<{ condition: Condition; filter: Filter }>((tie) => 
         .map(([name, tests]) => ({ ...emptyField, key: name, ...tests })),
     },
     fc.record({ kind: fc.constantFrom('is_empty' as const, 'is_null' as const), key }),
-    fc
-      .array(fc.nat(30), { maxLength: 9 })
-      .map((ids) => ({ kind: 'has_id' as const, ids })),
+    fc.array(fc.nat(30), { maxLength: 9 }).map((ids) => ({ kind: 'has_id' as const, ids })),
     fc.constantFrom('v', 'w').map((name) => ({ kind: 'has_vector' as const, name })),
     fc.record({
       kind: fc.constant('nested' as const),
@@ -142,18 +155,23 @@ const { filter } = fc.letrec<{ condition: Condition; filter: Filter }>((tie) => 
     }),
     fc.record({ kind: fc.constant('filter' as const), filter: tie('filter') }),
   ),
-  filter: fc.record({
-    must: fc.option(fc.array(tie('condition'), { maxLength: 3 }), { freq: 2 }),
-    should: fc.option(fc.array(tie('condition'), { maxLength: 3 }), { freq: 2 }),
-    mustNot: fc.option(fc.array(tie('condition'), { maxLength: 2 }), { freq: 1 }),
-    minShould: fc.option(
-      fc.record({
-        conditions: fc.array(tie('condition'), { maxLength: 4 }),
+  filter: fc.oneof(
+    { weight: 2, arbitrary: clause(tie('condition'), 'must', 2) },
+    { weight: 2, arbitrary: clause(tie('condition'), 'should', 3) },
+    { weight: 2, arbitrary: clause(tie('condition'), 'mustNot', 2) },
+    fc
+      .record({
+        conditions: fc.array(tie('condition'), { minLength: 1, maxLength: 5 }),
         minCount: fc.nat(3),
-      }),
-      { freq: 1 },
-    ),
-  }),
+      })
+      .map((minShould) => ({ ...emptyFilter, minShould })),
+    fc.record({
+      must: fc.option(fc.array(tie('condition'), { maxLength: 1 })),
+      should: fc.option(fc.array(tie('condition'), { maxLength: 3 })),
+      mustNot: fc.option(fc.array(tie('condition'), { maxLength: 1 })),
+      minShould: fc.constant(null),
+    }),
+  ),
 }));
 
 export const filterArbitrary: fc.Arbitrary<Filter> = filter;

@@ -41,7 +41,7 @@ test('bitmaps and estimates agree with the truth of single points', () =>
         }
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 2000 },
   ));
 
 test('without an index nothing changes but the meaning that an index has', () =>
@@ -80,7 +80,10 @@ test('payloads are read only for points that indexes left undecided', async () =
 });
 
 test('a long scan pauses, and the pause may end it', async () => {
-  const filter = compileFilter(filterFromText('{"must":{"key":"free","match":{"value":5}}}'), new Map());
+  const filter = compileFilter(
+    filterFromText('{"must":{"key":"free","match":{"value":5}}}'),
+    new Map(),
+  );
   const source = new FixturePoints(thousand, new Map(), 'none');
   let pauses = 0;
   await filterBitmap(filter, source, async () => {

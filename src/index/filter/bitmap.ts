@@ -111,7 +111,8 @@ async function disjunction(
     orInto(matching, found);
     andNotInto(candidates, found);
   }
-  if (slow.length > 0) orInto(matching, await scan.keep({ kind: 'or', children: slow }, candidates));
+  if (slow.length > 0)
+    orInto(matching, await scan.keep({ kind: 'or', children: slow }, candidates));
   return matching;
 }
 

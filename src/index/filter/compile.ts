@@ -4,8 +4,8 @@
 
 import type { Condition, FieldCondition, Filter } from '../../model/filter.ts';
 import { filterKey } from '../../model/filter-json.ts';
-import type { PayloadSchema } from '../../model/payload-schema.ts';
 import { nestedPayloadPath, payloadPath } from '../../model/payload-path.ts';
+import type { PayloadSchema } from '../../model/payload-schema.ts';
 import type { CompiledFilter, FilterNode, PayloadTest } from './compiled-filter.ts';
 import { indexTestOf } from './index-test.ts';
 import { fieldPayloadTest } from './payload-test.ts';

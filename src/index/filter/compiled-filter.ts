@@ -5,8 +5,8 @@
 
 import type { JsonValue } from '../../base/json-value.ts';
 import type { FieldCondition } from '../../model/filter.ts';
-import type { PayloadFieldType } from '../../model/payload-schema.ts';
 import type { PayloadPath } from '../../model/payload-path.ts';
+import type { PayloadFieldType } from '../../model/payload-schema.ts';
 import type { PointId } from '../../model/point-id.ts';
 import type { IndexTest } from '../payload/field-index.ts';
 

@@ -51,11 +51,7 @@ function matchesIndexed(node: IndexedNode, source: PointSource, offset: number):
     if (truth !== null) return truth;
   }
   const values = extractValues(source.payloadAt(offset), node.path);
-  return testIndexedValues(
-    node.test,
-    indexedValuesOf(node.dataType, values),
-    presenceOf(values),
-  );
+  return testIndexedValues(node.test, indexedValuesOf(node.dataType, values), presenceOf(values));
 }
 
 /** Elements that are no objects are skipped (R36). */

@@ -10,7 +10,12 @@ import type { PayloadFieldType, PayloadSchema } from '../../model/payload-schema
 import { filterBitmap } from './bitmap.ts';
 import { compileFilter } from './compile.ts';
 import { matchesFilter } from './evaluate.ts';
-import { type FixturePoint, FixturePoints, type IndexPlacement, schemaOf } from './points.fixture.ts';
+import {
+  type FixturePoint,
+  FixturePoints,
+  type IndexPlacement,
+  schemaOf,
+} from './points.fixture.ts';
 
 const dataF = points([
   '{"c":"red","n":3,"t":["a","b"],"d":"2024-01-02T03:04:05Z"}',

@@ -32,7 +32,10 @@ export class FixturePoints implements PointSource {
     for (const [key, field] of schema) {
       const memory = new MemoryFieldIndex(key, field);
       for (const [offset, payload] of this.#payloads.entries()) memory.set(offset, payload);
-      this.#indexes.set(key, placement === 'memory' ? memory : publish(field, memory, points.length));
+      this.#indexes.set(
+        key,
+        placement === 'memory' ? memory : publish(field, memory, points.length),
+      );
     }
   }
 

@@ -8,7 +8,7 @@
 //   postings        u32: offsets, or words of a bitmap if there are more points than such words
 
 import { assert } from '../../base/assert.ts';
-import { andNotInto, bitsToArray, bitsetWordCount, orInto, setBit } from '../../base/bitset.ts';
+import { andNotInto, bitsetWordCount, bitsToArray, orInto, setBit } from '../../base/bitset.ts';
 import { decodeUtf8 } from '../../base/utf8.ts';
 import type { PayloadFieldType } from '../../model/payload-schema.ts';
 import type {
@@ -115,7 +115,10 @@ function decodeKey(dataType: DictionaryType, bytes: Uint8Array): IndexedValue {
     case 'uuid': {
       const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
       const parts = [0, 8, 12, 16, 20, 32];
-      return parts.slice(0, 5).map((start, at) => digits.slice(start, parts[at + 1])).join('-');
+      return parts
+        .slice(0, 5)
+        .map((start, at) => digits.slice(start, parts[at + 1]))
+        .join('-');
     }
   }
 }

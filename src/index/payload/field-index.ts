@@ -2,8 +2,8 @@
 // set of immutable columns that all threads read. Bitmaps are words of `base/bitset`, one bit per
 // offset. An index knows nothing of deletions: who asks intersects with the live points.
 
-import type { OrderBy, OrderValue } from '../../model/read.ts';
 import type { PayloadFieldType } from '../../model/payload-schema.ts';
+import type { OrderBy, OrderValue } from '../../model/read.ts';
 
 /**
  * One value as an index holds it: keyword → string, uuid → canonical text, integer → `number` when

@@ -6,7 +6,14 @@
 //             some null, some not null
 
 import { assert } from '../../base/assert.ts';
-import { andNotInto, bitsetWordCount, countBits, orInto, setBit, testBit } from '../../base/bitset.ts';
+import {
+  andNotInto,
+  bitsetWordCount,
+  countBits,
+  orInto,
+  setBit,
+  testBit,
+} from '../../base/bitset.ts';
 import type { IndexedValue, PresenceTestKind } from './field-index.ts';
 import { presence } from './field-values.ts';
 

@@ -180,8 +180,9 @@ export class SortedIndex implements FieldIndex {
     const runs = [...values].map((value) => this.#runOf(value)).sort(([a], [b]) => a - b);
     let from = 0;
     for (const [start, end] of runs) {
-      this.#addSlice(from, start, into);
-      from = end;
+      // A value that no point holds has an empty run, maybe at the start of another's.
+      if (start > from) this.#addSlice(from, start, into);
+      from = Math.max(from, end);
     }
     this.#addSlice(from, this.#offsets.length, into);
   }
