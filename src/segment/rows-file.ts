@@ -4,8 +4,8 @@ import type { Disk } from '../io/ports.ts';
 import type { VectorLayout } from '../kernels/layout.ts';
 import { readRow } from '../kernels/rows.ts';
 import { type ColumnFile, openColumn } from '../storage/column-file.ts';
+import { vectorColumnKinds } from './column-names.ts';
 
-export const rowsColumnKind = 'vector-rows';
 const blockBytes = 1024 * 1024;
 /** Fewer wanted rows than this share of a block are read one by one. */
 const singleReadShare = 1 / 16;
@@ -15,9 +15,11 @@ export class RowsFile {
   readonly blockRows: number;
   readonly #file: ColumnFile;
   readonly #layout: VectorLayout;
+  #window = new Uint8Array(0);
+  #windowFrom = 0;
 
   constructor(disk: Disk, path: string, layout: VectorLayout) {
-    this.#file = openColumn(disk, path, rowsColumnKind);
+    this.#file = openColumn(disk, path, vectorColumnKinds.rows);
     this.#layout = layout;
     this.blockRows = Math.max(1, Math.floor(blockBytes / layout.rowBytes));
   }
@@ -53,12 +55,19 @@ export class RowsFile {
     return block.subarray(0, offsets.length * rowBytes);
   }
 
-  /** Rows from … to - 1 as they lie in the file. */
-  async rows(from: number, to: number): Promise<Uint8Array> {
-    const { rowBytes } = this.#layout;
-    const block = new Uint8Array((to - from) * rowBytes);
-    await this.#file.read(from * rowBytes, block);
-    return block;
+  /** Rows from … to - 1 as they lie in the file; valid until the next call. */
+  rowsNow(from: number, to: number): Uint8Array {
+    const { rowBytes, spec } = this.#layout;
+    const known = (from - this.#windowFrom) * rowBytes;
+    const bytes = (to - from) * rowBytes;
+    if (known >= 0 && known + bytes <= this.#window.length) {
+      return this.#window.subarray(known, known + bytes);
+    }
+    const end = Math.min(spec.pointCapacity, Math.max(to, from + this.blockRows));
+    this.#window = new Uint8Array((end - from) * rowBytes);
+    this.#windowFrom = from;
+    this.#file.readNow(from * rowBytes, this.#window);
+    return this.#window.subarray(0, bytes);
   }
 
   close(): void {

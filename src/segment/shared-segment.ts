@@ -47,6 +47,8 @@ export interface SharedSegment {
   readonly counters: SharedArrayBuffer;
   readonly fieldIndexes: readonly SharedFieldIndex[];
   readonly stats: SegmentStats;
+  /** All files but `segment.json`, relative to the segment's directory. */
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 /** Facts that never change; deleted points are included. */

@@ -1,0 +1,239 @@
+// One vector name of a new segment: rows copied in the new order, then, where asked for, codes and
+// graph. Rows that will live on disk never lie in memory as a whole. The graph may be built by several
+// threads at once: each calls `helpBuildGraph` on the same memory with its own slot.
+
+import { assert } from '../base/assert.ts';
+import { VectorKernel } from '../kernels/kernel.ts';
+import { readRow } from '../kernels/rows.ts';
+import { createVectorMemory, type VectorMemory } from '../kernels/vector-memory.ts';
+import type { VectorConfig } from '../model/collection-config.ts';
+import type { RowSource, SourceReader } from './build-source.ts';
+import type { MergePlan } from './merge-plan.ts';
+import type { SegmentWriter } from './segment-writer.ts';
+import type { Pause } from './segment-reader.ts';
+import type { SharedVectors } from './shared-segment.ts';
+import { growableSpec, publishedSpec } from './vector-spec.ts';
+import { rowBytesOf } from '../kernels/layout.ts';
+
+/** The vectors of one name need more than one memory can hold: give the build fewer points. */
+export class SegmentTooLargeError extends Error {
+  override readonly name = 'SegmentTooLargeError';
+}
+
+/** Rows copied, or encoded, between two pauses. */
+const slicePoints = 4096;
+/** Points inserted into the graph between two pauses. */
+const insertCount = 32;
+/** Vectors that a quantizer learns from when rows are on disk. */
+const sampleCountMax = 10_000;
+
+export interface VectorBuild {
+  readonly config: VectorConfig;
+  readonly plan: MergePlan;
+  readonly readers: readonly SourceReader[];
+  readonly indexed: boolean;
+  readonly slot: number;
+  readonly slotCount: number;
+  readonly pause: Pause;
+  /** Told when the graph can be helped with. */
+  readonly onGraphOpen: (memory: VectorMemory) => void;
+}
+
+export async function buildVectors(
+  build: VectorBuild,
+  writer: SegmentWriter,
+): Promise<SharedVectors> {
+  const rows = new MergedRows(build);
+  try {
+    const presentCount = rows.countPresent();
+    const { config } = build;
+    if (presentCount === 0) {
+      writer.noVectors(config);
+      return { config, presentCount, memory: null, rowsFile: null };
+    }
+    const memory = allocate(build);
+    const { keepVectors } = memory.layout.spec;
+    const kernel = VectorKernel.open(memory, build.slot);
+    let rowsFile: string | null = null;
+    if (keepVectors) await fillMemory(rows, kernel, build);
+    else rowsFile = await writer.rows(config, rows.chunks());
+    await markAbsent(rows, kernel, build);
+    if (memory.layout.graph !== null) await buildGraph(rows, kernel, memory, build, presentCount);
+    await writer.memory(config, memory, presentCount);
+    return { config, presentCount, memory, rowsFile };
+  } finally {
+    rows.close();
+  }
+}
+
+/** Inserts points until all are in the graph, together with all other threads that do the same. */
+export async function helpBuildGraph(
+  memory: VectorMemory,
+  slot: number,
+  pause: Pause,
+): Promise<void> {
+  const kernel = VectorKernel.open(memory, slot);
+  while (!kernel.buildLoop(insertCount).done) await pause();
+}
+
+function allocate(build: VectorBuild): VectorMemory {
+  const { config, plan, slotCount } = build;
+  const request = { config, pointCount: plan.pointCount, slotCount };
+  const withGraph = build.indexed && config.hnsw.m > 0;
+  // What does not fit with its rows may fit without: they then stay on disk.
+  for (const keepVectors of config.onDisk ? [false] : [true, false]) {
+    const made = createVectorMemory(publishedSpec({ ...request, withGraph, keepVectors }));
+    if (made.kind === 'created') return made.vectorMemory;
+  }
+  throw new SegmentTooLargeError(
+    `${plan.pointCount} vectors of ${config.dimension} × ${config.datatype} in one segment`,
+  );
+}
+
+async function fillMemory(
+  rows: MergedRows,
+  kernel: VectorKernel,
+  { plan, pause }: VectorBuild,
+): Promise<void> {
+  for (let from = 0; from < plan.pointCount; from += slicePoints) {
+    const to = Math.min(plan.pointCount, from + slicePoints);
+    for (const run of rows.runs(from, to)) {
+      if (run.rows !== null) kernel.writeRows(run.at, run.rows);
+    }
+    await pause();
+  }
+}
+
+async function markAbsent(
+  rows: MergedRows,
+  kernel: VectorKernel,
+  { plan, pause }: VectorBuild,
+): Promise<void> {
+  for (let at = 0; at < plan.pointCount; at += 1) {
+    if (at % slicePoints === slicePoints - 1) await pause();
+    if (!rows.has(at)) kernel.markAbsent(at);
+  }
+}
+
+async function buildGraph(
+  rows: MergedRows,
+  kernel: VectorKernel,
+  memory: VectorMemory,
+  build: VectorBuild,
+  presentCount: number,
+): Promise<void> {
+  const { plan, pause } = build;
+  if (memory.layout.spec.keepVectors) kernel.train();
+  else kernel.train(rows.sample(presentCount));
+  for (let from = 0; from < plan.pointCount; from += slicePoints) {
+    const to = Math.min(plan.pointCount, from + slicePoints);
+    if (memory.layout.spec.keepVectors) kernel.encode(from, to);
+    else encodeRows(rows, kernel, from, to);
+    await pause();
+  }
+  kernel.beginBuild(plan.pointCount);
+  build.onGraphOpen(memory);
+  while (!kernel.buildLoop(insertCount).done) await pause();
+}
+
+function encodeRows(rows: MergedRows, kernel: VectorKernel, from: number, to: number): void {
+  for (let at = from; at < to; at += 1) {
+    if (rows.has(at)) kernel.encodeVector(at, rows.vector(at));
+  }
+}
+
+/** Rows one after the other; `rows` is null where the points lack the vector. */
+interface Run {
+  readonly at: number;
+  readonly count: number;
+  readonly rows: Uint8Array | null;
+}
+
+/** The rows of the sources in the order of the new segment. */
+class MergedRows {
+  readonly #plan: MergePlan;
+  readonly #config: VectorConfig;
+  readonly #rowBytes: number;
+  readonly #sources: readonly (RowSource | null)[];
+
+  constructor({ plan, config, readers }: VectorBuild) {
+    const { dimension, element } = growableSpec(config);
+    this.#plan = plan;
+    this.#config = config;
+    this.#rowBytes = rowBytesOf(dimension, element);
+    this.#sources = readers.map((reader) => reader.openRows(config));
+  }
+
+  close(): void {
+    for (const source of this.#sources) source?.close();
+  }
+
+  has(at: number): boolean {
+    const source = this.#sources[this.#plan.sources[at] as number];
+    return source?.has(this.#plan.offsets[at] as number) ?? false;
+  }
+
+  countPresent(): number {
+    let count = 0;
+    for (let at = 0; at < this.#plan.pointCount; at += 1) if (this.has(at)) count += 1;
+    return count;
+  }
+
+  vector(at: number): Float32Array {
+    const { dimension, element } = growableSpec(this.#config);
+    const row = this.#rows(at, 1);
+    return readRow(row.buffer, row.byteOffset, element, dimension);
+  }
+
+  /** Evenly spread vectors to learn from. */
+  sample(presentCount: number): Float32Array[] {
+    const step = Math.max(1, Math.floor(presentCount / sampleCountMax));
+    const sample: Float32Array[] = [];
+    let seen = 0;
+    for (let at = 0; at < this.#plan.pointCount; at += 1) {
+      if (!this.has(at)) continue;
+      if (seen % step === 0) sample.push(this.vector(at));
+      seen += 1;
+    }
+    return sample;
+  }
+
+  /** Points from … to - 1 in runs that lie together in one source. */
+  *runs(from: number, to: number): Generator<Run> {
+    const { sources, offsets } = this.#plan;
+    let at = from;
+    while (at < to) {
+      const has = this.has(at);
+      let end = at + 1;
+      while (
+        end < to &&
+        sources[end] === sources[at] &&
+        offsets[end] === (offsets[end - 1] as number) + 1 &&
+        this.has(end) === has
+      ) {
+        end += 1;
+      }
+      yield { at, count: end - at, rows: has ? this.#rows(at, end - at) : null };
+      at = end;
+    }
+  }
+
+  /** All rows in order, zeros for those that are absent; each valid until the next. */
+  *chunks(): Generator<Uint8Array> {
+    const zeros = new Uint8Array(slicePoints * this.#rowBytes);
+    for (let from = 0; from < this.#plan.pointCount; from += slicePoints) {
+      const to = Math.min(this.#plan.pointCount, from + slicePoints);
+      for (const { rows, count } of this.runs(from, to)) {
+        yield rows ?? zeros.subarray(0, count * this.#rowBytes);
+      }
+    }
+  }
+
+  #rows(at: number, count: number): Uint8Array {
+    const source = this.#sources[this.#plan.sources[at] as number] ?? null;
+    assert(source !== null, () => `no rows for point ${at}`);
+    const offset = this.#plan.offsets[at] as number;
+    return source.rows(offset, offset + count);
+  }
+}
+
