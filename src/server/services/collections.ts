@@ -1,11 +1,153 @@
-// Collections as the API sees them: creation with defaults, changes, aliases, descriptions.
+// Collections as the API sees them: creation with defaults, changes, aliases, payload indexes,
+// descriptions. What depends on the agreed state (does it exist?) is decided by the reducer behind
+// `Engine.propose`; only reads ask the state directly.
 
+import { randomUUID } from 'node:crypto';
+import type { AliasAction, CollectionPatch } from '../../cluster/commands.ts';
+import type { ShardInfo, ShardStatus } from '../../collection/shard-access.ts';
+import { type CollectionState, findCollection } from '../../model/cluster-state.ts';
+import type { PayloadFieldSchema } from '../../model/payload-schema.ts';
+import { RequestError } from '../../model/request-error.ts';
 import type { Engine } from '../engine.ts';
+import { collectionConfig, type CollectionRequest } from './collection-defaults.ts';
+
+export interface CollectionInfo {
+  readonly collection: CollectionState;
+  readonly shards: readonly ShardInfo[];
+}
+
+export interface AliasDescription {
+  readonly alias_name: string;
+  readonly collection_name: string;
+}
+
+export function collectionMissing(name: string): RequestError {
+  return new RequestError('not_found', `Collection \`${name}\` doesn't exist!`);
+}
+
+/** The collection of this name or alias; throws `not_found`. */
+export function requireCollection(engine: Engine, nameOrAlias: string): CollectionState {
+  const collection = findCollection(engine.state(), nameOrAlias);
+  if (collection === null) throw collectionMissing(nameOrAlias);
+  return collection;
+}
 
 export class CollectionService {
-  readonly engine: Engine;
+  readonly #engine: Engine;
 
   constructor(engine: Engine) {
-    this.engine = engine;
+    this.#engine = engine;
   }
+
+  names(): readonly string[] {
+    return [...this.#engine.state().collections.keys()];
+  }
+
+  exists(nameOrAlias: string): boolean {
+    return findCollection(this.#engine.state(), nameOrAlias) !== null;
+  }
+
+  async create(name: string, request: CollectionRequest, timeoutMs: number): Promise<boolean> {
+    if (name === '.' || name === '..') {
+      throw new RequestError('internal', `Can't create collection with name ${name}`);
+    }
+    const settings = this.#engine.settings;
+    const config = collectionConfig(request, settings);
+    if (config.strict_mode_config !== undefined) refuseStrictMode(config.strict_mode_config);
+    await this.#engine.propose(
+      {
+        kind: 'create_collection',
+        name,
+        uuid: randomUUID(),
+        config,
+        collectionCountMax: settings.storage.max_collections,
+      },
+      timeoutMs,
+    );
+    return true;
+  }
+
+  async update(name: string, patch: CollectionPatch, timeoutMs: number): Promise<boolean> {
+    await this.#engine.propose({ kind: 'update_collection', name, patch }, timeoutMs);
+    return true;
+  }
+
+  /** False if there was none. */
+  async delete(name: string, timeoutMs: number): Promise<boolean> {
+    const outcome = await this.#engine.propose({ kind: 'delete_collection', name }, timeoutMs);
+    return outcome.changed;
+  }
+
+  async changeAliases(actions: readonly AliasAction[], timeoutMs: number): Promise<boolean> {
+    await this.#engine.propose({ kind: 'change_aliases', actions }, timeoutMs);
+    return true;
+  }
+
+  /** All of them, or those of one collection, which must not be named by an alias. */
+  aliases(collection: string | null): readonly AliasDescription[] {
+    return [...this.#engine.state().aliases]
+      .filter(([, target]) => collection === null || target === collection)
+      .map(([alias, target]) => ({ alias_name: alias, collection_name: target }));
+  }
+
+  require(nameOrAlias: string): CollectionState {
+    return requireCollection(this.#engine, nameOrAlias);
+  }
+
+  async info(nameOrAlias: string): Promise<CollectionInfo> {
+    const collection = this.require(nameOrAlias);
+    const shards = collection.shardIds.map((id) => this.#engine.shard(collection.uuid, id).info());
+    return { collection, shards: await Promise.all(shards) };
+  }
+
+  createIndex(
+    nameOrAlias: string,
+    index: { readonly field: string; readonly schema: PayloadFieldSchema },
+    timeoutMs: number,
+  ): Promise<number> {
+    const { field, schema } = index;
+    return this.#changeIndex(nameOrAlias, (collection) =>
+      this.#engine.propose({ kind: 'create_payload_index', collection, field, schema }, timeoutMs),
+    );
+  }
+
+  deleteIndex(nameOrAlias: string, field: string, timeoutMs: number): Promise<number> {
+    return this.#changeIndex(nameOrAlias, (collection) =>
+      this.#engine.propose({ kind: 'delete_payload_index', collection, field }, timeoutMs),
+    );
+  }
+
+  /** Returns the number of the last operation of the shards when the change was done. */
+  async #changeIndex(
+    nameOrAlias: string,
+    propose: (collection: string) => Promise<unknown>,
+  ): Promise<number> {
+    const collection = this.require(nameOrAlias);
+    await propose(collection.name);
+    const { shards } = await this.info(collection.name);
+    return Math.max(0, ...shards.map((shard) => shard.operationId));
+  }
+}
+
+function refuseStrictMode(text: string): void {
+  const strict = JSON.parse(text) as { readonly enabled?: unknown };
+  if (strict.enabled !== true) return;
+  throw new RequestError('not_implemented', 'strict mode is not built yet');
+}
+
+const severity: readonly ShardStatus[] = ['green', 'grey', 'yellow', 'red'];
+
+/** The worst of the shards' states. */
+export function collectionStatus(shards: readonly ShardInfo[]): ShardStatus {
+  const worst = Math.max(0, ...shards.map((shard) => severity.indexOf(shard.status)));
+  return severity[worst] ?? 'green';
+}
+
+/** The first failure of an optimizer, `null` if there is none. */
+export function optimizerError(shards: readonly ShardInfo[]): string | null {
+  return shards.find((shard) => shard.optimizerError !== null)?.optimizerError ?? null;
+}
+
+export function sumOf(shards: readonly ShardInfo[], count: (shard: ShardInfo) => number): number {
+  return shards.reduce((sum, shard) => sum + count(shard), 0);
 }
