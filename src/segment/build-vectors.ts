@@ -123,8 +123,8 @@ async function buildGraph(
   presentCount: number,
 ): Promise<void> {
   const { plan, pause } = build;
-  if (memory.layout.spec.keepVectors) kernel.train();
-  else kernel.train(rows.sample(presentCount));
+  if (memory.layout.spec.keepVectors) kernel.train(plan.pointCount);
+  else kernel.train(plan.pointCount, rows.sample(presentCount));
   for (let from = 0; from < plan.pointCount; from += slicePoints) {
     const to = Math.min(plan.pointCount, from + slicePoints);
     if (memory.layout.spec.keepVectors) kernel.encode(from, to);

@@ -177,7 +177,7 @@ async function buildFieldIndexes({ job, ports, plan, readers, writer }: Build): 
   const fieldFiles: FieldIndexFiles[] = [];
   for (const [field, schema] of job.schema) {
     const index = await buildIndexColumns(source, field, schema, ports.pause);
-    fieldFiles.push(await writer.fieldIndex(index, `0-${fieldIndexes.length}`));
+    fieldFiles.push(await writer.fieldIndex(index, fieldIndexes.length + 1));
     fieldIndexes.push(index);
   }
   return { fieldIndexes, fieldFiles };

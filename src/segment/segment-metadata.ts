@@ -28,7 +28,13 @@ export interface VectorFiles {
 export interface FieldIndexFiles {
   readonly field: string;
   readonly schema: PayloadFieldSchema;
-  readonly columns: readonly { readonly name: string; readonly file: string }[];
+  /** Distinguishes the files of several indexes, also of the same field. */
+  readonly generation: number;
+  readonly columns: readonly {
+    readonly name: string;
+    readonly file: string;
+    readonly bytes: number;
+  }[];
 }
 
 /** What `segment.json` says. */

@@ -74,15 +74,15 @@ export class SegmentWriter {
     });
   }
 
-  /** `tag` makes the file names differ from those of an earlier index of the same segment. */
-  async fieldIndex(index: SharedFieldIndex, tag: string): Promise<FieldIndexFiles> {
-    const columns: { name: string; file: string }[] = [];
+  async fieldIndex(index: SharedFieldIndex, generation: number): Promise<FieldIndexFiles> {
+    const { field, schema } = index;
+    const columns: { name: string; file: string; bytes: number }[] = [];
     for (const { name, bytes } of index.columns) {
-      const file = `index-${tag}-${name}.column`;
+      const file = `index-${generation}-${name}.column`;
       await this.column({ name: file, kind: indexColumnKind }, [bytes]);
-      columns.push({ name, file });
+      columns.push({ name, file, bytes: bytes.length });
     }
-    return { field: index.field, schema: index.schema, columns };
+    return { field, schema, generation, columns };
   }
 
   #vectorFile(part: string): string {
