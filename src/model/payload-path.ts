@@ -27,7 +27,7 @@ export const pathSegmentsMax = 128;
 const cacheSizeMax = 1024;
 const cache = new Map<string, PayloadPath>();
 const segmentPattern =
-  /(?:(?<dot>^|\.)(?:(?<bare>[\p{Alphabetic}\p{N}_-]+)|"(?<quoted>[^"\\]*)"))|\[(?<index>\d*)\]/uy;
+  /(?:(?:^|(?!^)\.)(?:(?<bare>[\p{Alphabetic}\p{N}_-]+)|"(?<quoted>[^"\\]*)"))|\[(?<index>\d*)\]/uy;
 
 /** Parses a path; throws `RequestError` if it is none. */
 export function payloadPath(text: string): PayloadPath {
