@@ -106,13 +106,6 @@ export async function readFile(disk: Disk, path: string): Promise<Uint8Array | n
   }
 }
 
-/** A file that is not there is fine; otherwise its removal is durable when this resolves. */
-export async function removeDurably(disk: Disk, path: string): Promise<void> {
-  if (!disk.exists(path)) return;
-  disk.remove(path);
-  await disk.syncDir(parentPath(path));
-}
-
 async function replaceFile(disk: Disk, path: string, chunks: readonly Uint8Array[]): Promise<void> {
   const temporary = path + temporarySuffix;
   const file = disk.open(temporary, 'create');

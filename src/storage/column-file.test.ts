@@ -88,7 +88,13 @@ test('every flipped or missing byte is found, with file and place', async () => 
   const intact = disk.bytesOf('/c');
   const places = [
     ...Array.from({ length: 70 }, (_, at) => at),
-    ...[4000, 4095, 4096, 5000, blockBytes, blockBytes + 4095, blockBytes + 4096],
+    4000,
+    4095,
+    4096,
+    5000,
+    blockBytes,
+    blockBytes + 4095,
+    blockBytes + 4096,
     ...Array.from({ length: 18 }, (_, at) => intact.length - 1 - at),
   ];
   for (const at of places) {

@@ -8,7 +8,7 @@ import { readAtomic, writeAtomic } from './atomic-file.ts';
 import { CorruptFileError } from './corrupt-file.ts';
 import { joinPath } from './file-path.ts';
 
-const magic = 'OCTM';
+export const manifestMagic = 'OCTM';
 const version = 1;
 const manifestName = 'manifest';
 const segmentsName = 'segments';
@@ -105,7 +105,11 @@ export class ManifestStore {
         if (!known.has(segment.id)) await this.#disk.syncDir(this.segmentPath(segment.id));
       }
       await this.#disk.syncDir(segmentsPath(this.#directory));
-      await writeAtomic(this.#disk, manifestPath(this.#directory), { magic, version, body });
+      await writeAtomic(this.#disk, manifestPath(this.#directory), {
+        magic: manifestMagic,
+        version,
+        body,
+      });
       this.#current = next;
     } finally {
       this.#busy = false;
@@ -148,7 +152,7 @@ function isSegmentDir(entry: { readonly name: string; readonly kind: string }): 
 /** `null` when there is none; for tools and for `ManifestStore`. */
 export async function readManifest(disk: Disk, directory: string): Promise<Manifest | null> {
   const path = manifestPath(directory);
-  const content = await readAtomic(disk, path, magic);
+  const content = await readAtomic(disk, path, manifestMagic);
   if (content === null) return null;
   if (content.version !== version) {
     throw new CorruptFileError(path, 4, `format version ${content.version}, expected ${version}`);

@@ -108,18 +108,18 @@ async function run(life: Life, command: Command): Promise<void> {
     case 'append':
       return life.append(command.count, command.bytesMax);
     case 'sync':
-      return await life.sync();
+      return life.sync();
     case 'sync in background':
       life.sync().catch(() => {});
       return;
     case 'truncate':
-      return await life.truncate(command.share);
+      return life.truncate(command.share);
     case 'close':
       await life.wal?.close();
       await life.open();
       return life.check('kill');
     case 'crash':
-      return await recover(life, command.mode);
+      return recover(life, command.mode);
     case 'stop':
       life.disk.stopAt(command.nth);
   }

@@ -18,7 +18,7 @@ const options: WalOptions = {
 const directory = '/shard/wal';
 
 async function open(disk: FakeDisk, changed: Partial<WalOptions> = {}) {
-  return await Wal.open(disk, directory, { ...options, ...changed });
+  return Wal.open(disk, directory, { ...options, ...changed });
 }
 
 function contentOf(wal: Wal, from = wal.firstLsn): string[] {

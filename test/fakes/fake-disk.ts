@@ -370,7 +370,7 @@ class FakeFile implements DiskFile {
 
   async read(at: number, into: Uint8Array): Promise<number> {
     this.#checkOpen();
-    return await this.#disk.later(() => this.readNow(at, into));
+    return this.#disk.later(() => this.readNow(at, into));
   }
 
   writeNow(at: number, bytes: Uint8Array): void {

@@ -1,0 +1,108 @@
+// Any storage file in words, for people: what `bin/inspect.ts` prints. Reads only, takes no lock, so
+// it may look at a live directory. Damage is described, not thrown.
+import { type Disk, DiskError, type DiskFile } from '../io/ports.ts';
+import { decodeAtomic, magicText, readFile } from './atomic-file.ts';
+import { verifyColumn } from './column-file.ts';
+import { CorruptFileError } from './corrupt-file.ts';
+import { joinPath } from './file-path.ts';
+import { decodeManifest, manifestMagic } from './manifest.ts';
+import { fileHeaderBytes, RecordReader, readFileHeader } from './record-file.ts';
+import { ackedMagic, decodeAcked } from './wal-acked.ts';
+
+/** A few words about the content of a log record. */
+export type DescribePayload = (payload: Uint8Array) => string;
+
+/** Lines about the file, or about every file below the directory. */
+export async function* describePath(
+  disk: Disk,
+  path: string,
+  describePayload: DescribePayload,
+): AsyncGenerator<string, void, undefined> {
+  const entries = directoryEntries(disk, path);
+  if (entries === null) {
+    yield* describeFile(disk, path, describePayload);
+    return;
+  }
+  for (const entry of entries) {
+    if (entry.kind === 'other') continue;
+    yield* describePath(disk, joinPath(path, entry.name), describePayload);
+  }
+}
+
+async function* describeFile(
+  disk: Disk,
+  path: string,
+  describePayload: DescribePayload,
+): AsyncGenerator<string, void, undefined> {
+  try {
+    const file = disk.open(path, 'read');
+    try {
+      const head = new Uint8Array(4);
+      const count = file.readNow(0, head);
+      const magic = magicText(head.subarray(0, count));
+      yield `${path}: ${file.size()} bytes`;
+      if (magic === 'OCTW') yield* describeRecords(file, describePayload);
+      else if (magic === 'OCTC') yield await describeColumn(disk, path);
+      else yield* describeOther(path, magic, await readFile(disk, path));
+    } finally {
+      file.close();
+    }
+  } catch (error) {
+    if (!(error instanceof CorruptFileError || error instanceof DiskError)) throw error;
+    yield `  ${error.message}`;
+  }
+}
+
+function* describeRecords(file: DiskFile, describePayload: DescribePayload): Generator<string> {
+  const header = readFileHeader(file);
+  const previous = header.previousFirstLsn;
+  const follows = previous === 0 ? '' : `, follows the file of record ${previous}`;
+  yield `  log from record ${header.firstLsn}${follows}`;
+  const start = { lsn: header.firstLsn, offset: fileHeaderBytes, checksum: header.checksum };
+  const reader = new RecordReader(file, start);
+  const endBytes = file.size();
+  for (;;) {
+    const { offset } = reader.position;
+    const step = reader.next(endBytes);
+    if (step.kind === 'end') return;
+    if (step.kind === 'bad') {
+      yield `  at ${offset}: ${step.reason}; ${endBytes - offset} bytes from here are no records`;
+      return;
+    }
+    const { lsn, payload, durableLsn } = step;
+    const words = describePayload(payload);
+    yield `  record ${lsn} at ${offset}: ${payload.length} bytes, durable to ${durableLsn}, ${words}`;
+  }
+}
+
+async function describeColumn(disk: Disk, path: string): Promise<string> {
+  const { kind, dataBytes } = await verifyColumn(disk, path);
+  return `  column ${kind}: ${dataBytes} bytes, all checksums hold`;
+}
+
+function* describeOther(path: string, magic: string, bytes: Uint8Array | null): Generator<string> {
+  if (bytes === null || bytes.length === 0) return;
+  if (!/^OCT[A-Z]$/.test(magic)) {
+    yield bytes[0] === 0x7b ? indented(new TextDecoder().decode(bytes)) : '  not a file of Octant';
+    return;
+  }
+  const { version, body } = decodeAtomic(path, bytes, magic);
+  yield `  ${magic} version ${version}: ${body.length} bytes, checksum holds`;
+  if (magic === ackedMagic) yield `  acknowledged up to record ${decodeAcked(body)}`;
+  if (magic !== manifestMagic) return;
+  yield indented(JSON.stringify(decodeManifest(path, body), null, 2));
+}
+
+function indented(text: string): string {
+  return text.trimEnd().replaceAll(/^/gm, '  ');
+}
+
+/** `null` for a path that is no directory. */
+function directoryEntries(disk: Disk, path: string): ReturnType<Disk['list']> | null {
+  try {
+    return disk.list(path);
+  } catch (error) {
+    if (error instanceof DiskError && error.kind === 'not_found') return null;
+    throw error;
+  }
+}
