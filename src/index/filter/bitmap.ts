@@ -116,23 +116,51 @@ async function disjunction(
   return matching;
 }
 
-/** Counts per candidate how many children match it. */
+/** Counts in binary how many children match each candidate: bit p of all counts is `planes[p]`. */
 async function threshold(
   node: Extract<FilterNode, { kind: 'at_least' }>,
   scan: Scan,
   candidates: Uint32Array,
 ): Promise<Uint32Array> {
-  const counts = new Uint32Array(scan.source.offsetCount());
+  const planes: Uint32Array[] = [];
+  for (let bits = node.children.length; bits > 0; bits >>>= 1) {
+    planes.push(new Uint32Array(candidates.length));
+  }
   for (const child of node.children) {
-    const found = await bitmapOf(child, scan, candidates.slice());
-    for (let bit = nextBit(found, 0); bit >= 0; bit = nextBit(found, bit + 1)) {
-      counts[bit] = (counts[bit] as number) + 1;
+    addToCounts(planes, await bitmapOf(child, scan, candidates.slice()));
+  }
+  andInto(candidates, countsReaching(planes, node.count));
+  return candidates;
+}
+
+/** Adds 1 to the counts of all bits of `carry`, which it consumes. */
+function addToCounts(planes: readonly Uint32Array[], carry: Uint32Array): void {
+  for (const plane of planes) {
+    for (let at = 0; at < carry.length; at += 1) {
+      const [sum, added] = [plane[at] as number, carry[at] as number];
+      plane[at] = sum ^ added;
+      carry[at] = sum & added;
     }
   }
-  for (let bit = nextBit(candidates, 0); bit >= 0; bit = nextBit(candidates, bit + 1)) {
-    if ((counts[bit] as number) < node.count) clearBit(candidates, bit);
+}
+
+/** Bits whose count is at least `count`: compares all counts with it, from the highest binary digit. */
+function countsReaching(planes: readonly Uint32Array[], count: number): Uint32Array {
+  const wordCount = planes[0]?.length ?? 0;
+  const above = new Uint32Array(wordCount);
+  const equal = new Uint32Array(wordCount).fill(0xffffffff);
+  for (const [digit, plane] of [...planes.entries()].reverse()) {
+    if (((count >>> digit) & 1) === 1) {
+      andInto(equal, plane);
+      continue;
+    }
+    for (let at = 0; at < wordCount; at += 1) {
+      above[at] = (above[at] as number) | ((equal[at] as number) & (plane[at] as number));
+    }
+    andNotInto(equal, plane);
   }
-  return candidates;
+  orInto(above, equal);
+  return above;
 }
 
 function amongIds(
