@@ -218,6 +218,7 @@ export class JsonScanner {
       this.at += 1;
       byte = this.#peek();
       if (byte === objectClose) this.fail('trailing comma', this.at + 1);
+      if (byte === -1) this.fail('EOF while parsing a value');
     }
     if (byte !== quote) {
       this.#failAt(this.at, 'key must be a string', 'EOF while parsing an object');
@@ -362,9 +363,13 @@ export class JsonScanner {
     const scan = this.#number;
     const before = out.length;
     while (this.nextElement()) {
-      const start = scanFloatRun(bytes, this.at, this.end, out);
+      const runEnd = scanFloatRun(bytes, this.at, this.end, out);
+      if (runEnd !== this.at) {
+        this.at = runEnd;
+        if (this.#peek() === arrayClose) this.fail('trailing comma', this.at + 1);
+      }
+      const start = this.at;
       if (!scanNumber(bytes, start, this.end, scan)) {
-        this.at = start;
         if (!this.#isNumberNext()) this.invalidType(expected);
         this.#failAt(scan.end, 'invalid number', 'EOF while parsing a value');
       }
