@@ -8,4 +8,6 @@ export {
   normalizeWidened, rotateWidened, scoreBatch,
 } from './codes';
 export { allocateLevel, insertPoint } from './insert';
-export { rescore, searchAll, takeScores } from './search';
+export {
+  lastScoredCount, rescore, scanCodes, searchAll, searchFiltered, takeScores, withoutHidden,
+} from './search';

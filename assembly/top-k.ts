@@ -68,11 +68,20 @@ export function replaceMin(heap: usize, size: i32, key: u64): void {
   store<u64>(heap + (at << 3), key);
 }
 
-/** Turns a min-heap into a list in descending order, in place. */
+/** Turns a min-heap, or a list that is sorted already, into a list in descending order, in place. */
 export function sortDescending(heap: usize, size: i32): void {
+  if (isDescending(heap, size)) return;
   for (let n = size - 1; n > 0; n--) {
     const smallest = load<u64>(heap);
     replaceMin(heap, n, load<u64>(heap + (<usize>n << 3)));
     store<u64>(heap + (<usize>n << 3), smallest);
   }
+}
+
+function isDescending(list: usize, size: i32): bool {
+  for (let i = 1; i < size; i++) {
+    const at = list + (<usize>i << 3);
+    if (load<u64>(at - 8) < load<u64>(at)) return false;
+  }
+  return true;
 }

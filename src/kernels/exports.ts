@@ -45,6 +45,11 @@ export interface KernelExports {
   scoreBatch(mode: number, query: number, ids: number, count: number, scores: number): void;
   insertPoint(id: number): void;
   searchAll(mode: number, ef: number): number;
+  /** -1: gave up after scoring `budget` points. */
+  searchFiltered(mode: number, ef: number, bitmap: number, flip: number, budget: number): number;
+  scanCodes(mode: number, ef: number, bitmap: number, wordCount: number): number;
+  withoutHidden(bitmap: number, hidden: number, byteCount: number): number;
+  lastScoredCount(): number;
   rescore(count: number, heap: number, k: number): number;
   takeScores(count: number, ids: number, scores: number): void;
   setRows(

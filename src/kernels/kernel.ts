@@ -3,10 +3,11 @@
 // threads may search at once, also while one of them sets tombstones or several build the graph.
 
 import { assert } from '../base/assert.ts';
-import { setBit, setBitAtomic, testBit } from '../base/bitset.ts';
-import { ExactScorer, type Hits, noHits, type ScanRequest } from './exact-scorer.ts';
+import { setBitAtomic, testBit } from '../base/bitset.ts';
+import { ExactScorer, type Hits, type ScanRequest } from './exact-scorer.ts';
 import { instantiate, type KernelExports, walkMode } from './exports.ts';
 import {
+  codeParameterBytes,
   headerBytes,
   headerWord,
   type SlotLayout,
@@ -14,9 +15,10 @@ import {
   type VectorElement,
   type VectorLayout,
 } from './layout.ts';
+import { preferScan, walkBudget } from './plan.ts';
 import { trainCodes } from './quantizer.ts';
 import { readRow, writeRow } from './rows.ts';
-import type { VectorMemory } from './vector-memory.ts';
+import { graphHeadWord, type VectorMemory } from './vector-memory.ts';
 
 export interface GraphRequest {
   readonly query: Float32Array;
@@ -25,8 +27,6 @@ export interface GraphRequest {
   readonly ef: number;
   /** Bit i admits offset i; null admits all. */
   readonly allowed: Uint32Array | null;
-  /** Set bits of `allowed` if known: saves counting them. */
-  readonly allowedCount?: number;
 }
 
 export interface GraphHits extends Hits {
@@ -44,6 +44,9 @@ export interface BuildProgress {
   readonly done: boolean;
 }
 
+/** Candidates beyond k at the least, because codes order near ties wrongly. */
+const spareFactor = 1.25;
+const spareCount = 8;
 const sampleCountMax = 10_000;
 /** Points taken at a time from the order; the first claim is inserted by one thread alone. */
 const claimCount = 64;
@@ -80,6 +83,9 @@ export class VectorKernel {
   readonly #absent: Uint32Array;
   readonly #linked: Uint32Array;
   readonly #f32: Float32Array;
+  readonly #u32: Uint32Array;
+  /** One step of the current query's code, for a dot product. */
+  #queryStep = 1;
 
   private constructor({ memory, layout }: VectorMemory, slot: number) {
     assert(slot >= 0 && slot < layout.spec.slotCount, `slot ${slot} of ${layout.spec.slotCount}`);
@@ -96,6 +102,7 @@ export class VectorKernel {
       layout.graph === null ? 0 : layout.bitmapBytes / 4,
     );
     this.#f32 = new Float32Array(memory.buffer);
+    this.#u32 = new Uint32Array(memory.buffer);
     this.#exports = instantiate(memory);
     configure(this.#exports, layout, this.#slot);
     this.#scorer = new ExactScorer(this.#exports, memory, {
@@ -151,7 +158,7 @@ export class VectorKernel {
 
   /** The point at this offset lacks this vector; before the memory is published. */
   markAbsent(offset: number): void {
-    setBit(this.#absent, offset);
+    if (setBitAtomic(this.#absent, offset)) Atomics.add(this.#header, headerWord.absentCount, 1);
     this.remove(offset);
   }
 
@@ -259,20 +266,90 @@ export class VectorKernel {
     return { insertedCount, done: Atomics.load(header, headerWord.finishedCount) >= total };
   }
 
-  /** The k nearest by the graph, hidden and not allowed points left out. */
+  /**
+   * The k nearest, hidden and not allowed points left out: walks the graph on codes, or scans the
+   * codes of the admitted points where that is cheaper, and scores the candidates exactly.
+   */
   searchGraph(request: GraphRequest): GraphHits {
-    const { graph, heapLength, rows } = this.layout;
+    const { graph, heapLength } = this.layout;
     assert(graph !== null, 'no graph');
-    const ef = Math.min(heapLength, Math.max(request.ef, request.k));
+    const k = Math.min(heapLength, request.k);
+    const ef = Math.min(heapLength, Math.max(request.ef, Math.ceil(k * spareFactor) + spareCount));
     this.#loadQueryCode(request.query);
-    const mode = walkMode[this.layout.spec.metric];
-    const count = this.#exports.searchAll(mode, ef);
-    if (rows === 0) return { ...noHits, exact: false };
+    const count = this.#findCandidates(request.allowed, ef, k);
+    if (this.layout.rows === 0) return this.#estimated(request.query, count);
     const heap = this.#slot.frontier;
-    const k = Math.min(request.k, count);
-    const size = this.#exports.rescore(count, heap, k);
+    const size = this.#exports.rescore(count, heap, Math.min(k, count));
     this.#exports.takeSims(heap, size, this.#slot.ids, this.#slot.sims);
     return { ...this.#scorer.takeHits(size), exact: true };
+  }
+
+  /** Leaves at least min(k, admitted points) candidates in the result list; returns their number. */
+  #findCandidates(allowed: Uint32Array | null, ef: number, k: number): number {
+    const exports = this.#exports;
+    const mode = walkMode[this.layout.spec.metric];
+    const pointCount = this.linkedCount;
+    const { hidden, bitmapBytes } = this.layout;
+    const bitmap = this.#slot.allowed;
+    if (allowed === null) {
+      // Absent points are hidden too, but not in the graph.
+      const deletedCount = this.hiddenCount - Atomics.load(this.#header, headerWord.absentCount);
+      const allowedCount = Math.max(0, pointCount - deletedCount);
+      const plan = { allowedCount, pointCount, ef };
+      let found = -1;
+      if (deletedCount === 0) found = exports.searchAll(mode, ef);
+      else if (!preferScan(plan)) {
+        found = exports.searchFiltered(mode, ef, hidden, -1, walkBudget(plan));
+      }
+      if (found >= Math.min(k, allowedCount)) return found;
+    }
+    this.#loadBitmap(allowed);
+    const allowedCount = exports.withoutHidden(bitmap, hidden, bitmapBytes);
+    const plan = { allowedCount, pointCount, ef };
+    if (allowed !== null && !preferScan(plan)) {
+      const found = exports.searchFiltered(mode, ef, bitmap, 0, walkBudget(plan));
+      if (found >= Math.min(k, allowedCount)) return found;
+    }
+    return exports.scanCodes(mode, ef, bitmap, bitmapBytes / 4);
+  }
+
+  /** Copies a filter into the scratch slot; null stands for all points that are in the graph. */
+  #loadBitmap(allowed: Uint32Array | null): void {
+    const length = this.layout.bitmapBytes / 4;
+    const at = this.#slot.allowed >>> 2;
+    const source = allowed ?? this.#linked;
+    const used = Math.min(length, source.length);
+    this.#u32.set(used === source.length ? source : source.subarray(0, used), at);
+    this.#u32.fill(0, at + used, at + length);
+  }
+
+  /** All candidates with what their codes say of the similarity; for vectors that are on disk. */
+  #estimated(query: Float32Array, count: number): GraphHits {
+    const { ids, sims, queryCode } = this.#slot;
+    const { codeBytes, spec } = this.layout;
+    this.#exports.takeScores(count, ids, sims);
+    const parameters = this.#codeParameters();
+    const scale = this.#f32[parameters] ?? 1;
+    const scores = new Int32Array(this.#memory.buffer, sims, count);
+    const offsets = this.#u32.slice(ids >>> 2, (ids >>> 2) + count);
+    if (spec.metric === 'euclid' || spec.metric === 'manhattan') {
+      const factor = spec.metric === 'euclid' ? scale * scale : scale;
+      return { offsets, sims: Float32Array.from(scores, (score) => score * factor), exact: false };
+    }
+    const signed = new Int8Array(this.#memory.buffer, queryCode, codeBytes);
+    const middle = 64 * signed.reduce((sum, x) => sum + x, 0);
+    const mean = parameters + codeParameterBytes / 4;
+    const coded = this.#coded(query);
+    const base = coded.reduce((sum, x, i) => sum + x * (this.#f32[mean + i] ?? 0), 0);
+    const factor = scale * this.#queryStep;
+    const estimates = Float32Array.from(scores, (score) => base + (score - middle) * factor);
+    return { offsets, sims: estimates, exact: false };
+  }
+
+  /** Points in the graph, deleted ones included. */
+  get linkedCount(): number {
+    const { graph } = this.layout;
+    return graph === null ? 0 : (this.#u32[(graph.head >>> 2) + graphHeadWord.linkedCount] ?? 0);
   }
 
   get #cosineBytes(): boolean {
@@ -283,8 +360,9 @@ export class VectorKernel {
     this.#scorer.loadQuery(query);
     this.#widen(query);
     const { metric } = this.layout.spec;
-    if (metric === 'dot' || metric === 'cosine') this.#exports.encodeDotQuery();
-    else this.#exports.encodeRowQuery();
+    if (metric === 'dot' || metric === 'cosine') {
+      this.#queryStep = this.#exports.encodeDotQuery();
+    } else this.#exports.encodeRowQuery();
   }
 
   /** Puts a vector, rounded to the element, where the coding functions read it. */

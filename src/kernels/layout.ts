@@ -124,7 +124,7 @@ export const headerWord = {
   serialState: 5,
   finishedCount: 6,
   globalLock: 7,
-  cancelled: 8,
+  absentCount: 8,
 } as const;
 export const headerBytes = 256;
 const graphHeadBytes = 64;

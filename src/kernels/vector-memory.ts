@@ -97,4 +97,5 @@ export function applyAbsent({ memory, layout }: VectorMemory): void {
   const header = new Uint32Array(memory.buffer, layout.header, 16);
   for (let i = 0; i < words; i += 1) Atomics.or(hidden, i, absent[i] ?? 0);
   Atomics.store(header, headerWord.hiddenCount, countBits(hidden));
+  Atomics.store(header, headerWord.absentCount, countBits(absent));
 }
