@@ -28,11 +28,23 @@ test('algebra equals that of sets', () => {
         return [...bitset.bitsToArray(words)];
       };
       const other = build(b);
-      assert.deepEqual(apply((words) => bitset.andInto(words, other)), ascending(setA.intersection(setB)));
-      assert.deepEqual(apply((words) => bitset.orInto(words, other)), ascending(setA.union(setB)));
-      assert.deepEqual(apply((words) => bitset.andNotInto(words, other)), ascending(setA.difference(setB)));
+      assert.deepEqual(
+        apply((words) => bitset.andInto(words, other)),
+        ascending(setA.intersection(setB)),
+      );
+      assert.deepEqual(
+        apply((words) => bitset.orInto(words, other)),
+        ascending(setA.union(setB)),
+      );
+      assert.deepEqual(
+        apply((words) => bitset.andNotInto(words, other)),
+        ascending(setA.difference(setB)),
+      );
       const all = new Set(Array.from({ length: bitCount }, (_, bit) => bit));
-      assert.deepEqual(apply((words) => bitset.notInto(words, bitCount)), ascending(all.difference(setA)));
+      assert.deepEqual(
+        apply((words) => bitset.notInto(words, bitCount)),
+        ascending(all.difference(setA)),
+      );
       assert.equal(bitset.countBits(build(a)), a.length);
       assert.equal(bitset.countAnd(build(a), other), setA.intersection(setB).size);
     }),

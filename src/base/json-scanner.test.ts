@@ -91,15 +91,35 @@ function skipAll(text: string): void {
 test('wrong types are told with what was found', () => {
   const expected: [string, (scanner: JsonScanner) => unknown, string][] = [
     ['"a"', (s) => s.readUint64(), 'invalid type: string "a", expected u64 at line 1 column 3'],
-    ['1.0', (s) => s.readUint64(), 'invalid type: floating point `1.0`, expected u64 at line 1 column 3'],
+    [
+      '1.0',
+      (s) => s.readUint64(),
+      'invalid type: floating point `1.0`, expected u64 at line 1 column 3',
+    ],
     ['-1', (s) => s.readUint64(), 'invalid value: integer `-1`, expected u64 at line 1 column 2'],
-    ['9', (s) => s.readInteger(0, 5, 'u8'), 'invalid value: integer `9`, expected u8 at line 1 column 1'],
+    [
+      '9',
+      (s) => s.readInteger(0, 5, 'u8'),
+      'invalid value: integer `9`, expected u8 at line 1 column 1',
+    ],
     ['null', (s) => s.readString(), 'invalid type: null, expected a string at line 1 column 4'],
     ['[1]', (s) => s.beginObject(), 'invalid type: sequence, expected a map at line 1 column 0'],
     ['{}', (s) => s.readBoolean(), 'invalid type: map, expected a boolean at line 1 column 0'],
-    ['true', (s) => s.readNumber(), 'invalid type: boolean `true`, expected a number at line 1 column 4'],
-    ['[1,"a"]', (s) => s.readFloat32Array(new Float32Buffer()), 'invalid type: string "a", expected f32 at line 1 column 6'],
-    ['[-1]', (s) => s.readUint32Array(new Uint32Buffer()), 'invalid value: integer `-1`, expected u32 at line 1 column 3'],
+    [
+      'true',
+      (s) => s.readNumber(),
+      'invalid type: boolean `true`, expected a number at line 1 column 4',
+    ],
+    [
+      '[1,"a"]',
+      (s) => s.readFloat32Array(new Float32Buffer()),
+      'invalid type: string "a", expected f32 at line 1 column 6',
+    ],
+    [
+      '[-1]',
+      (s) => s.readUint32Array(new Uint32Buffer()),
+      'invalid value: integer `-1`, expected u32 at line 1 column 3',
+    ],
   ];
   for (const [text, read, message] of expected) {
     assert.throws(() => read(new JsonScanner(utf8(text))), { name: 'JsonError', message });
@@ -128,12 +148,15 @@ test('numbers are exact and keep their kind', () => {
 
 test('objects keep the order of keys, and of equal keys the last value at the first place', () => {
   const value = parseJson(utf8('{"b":1,"__proto__":{"x":2},"a":3,"\\u0062":4,"":5}'));
-  assert.deepEqual([...(value as ReadonlyMap<string, JsonValue>)], [
-    ['b', 4],
-    ['__proto__', new Map([['x', 2]])],
-    ['a', 3],
-    ['', 5],
-  ]);
+  assert.deepEqual(
+    [...(value as ReadonlyMap<string, JsonValue>)],
+    [
+      ['b', 4],
+      ['__proto__', new Map([['x', 2]])],
+      ['a', 3],
+      ['', 5],
+    ],
+  );
 });
 
 test('agrees with JSON.parse on every well-formed text', () => {
@@ -176,7 +199,13 @@ test('accepts and refuses what JSON.parse does, on texts broken by chance', () =
 });
 
 test('refuses bytes that are no UTF-8', () => {
-  for (const bad of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xe2, 0x82], [0xf4, 0x90, 0x80, 0x80]]) {
+  for (const bad of [
+    [0xff],
+    [0xc0, 0x80],
+    [0xed, 0xa0, 0x80],
+    [0xe2, 0x82],
+    [0xf4, 0x90, 0x80, 0x80],
+  ]) {
     const bytes = Uint8Array.from([0x22, ...bad, 0x22]);
     assert.throws(() => parseJson(bytes), /invalid unicode code point/);
     assert.throws(() => new JsonScanner(bytes).skipValue(), /invalid unicode code point/);
@@ -189,11 +218,22 @@ const floatText = fc.oneof(
   fc.double({ min: -1, max: 1, noNaN: true }).map((value) => value.toFixed(20)),
   fc.float({ noNaN: true, noDefaultInfinity: true }).map((value) => value.toPrecision(30)),
   fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }).map(String),
-  fc.tuple(fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.integer({ min: -60, max: 60 })).map(
-    ([digits, exponent]) => `${digits}e${exponent}`,
+  fc
+    .tuple(fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.integer({ min: -60, max: 60 }))
+    .map(([digits, exponent]) => `${digits}e${exponent}`),
+  fc
+    .tuple(fc.nat(10 ** 8), fc.stringMatching(/^\d{1,24}$/))
+    .map(([whole, part]) => `${whole}.${part}`),
+  fc.constantFrom(
+    '0',
+    '-0',
+    '-0.0',
+    '1e400',
+    '-1e400',
+    '1e-400',
+    '0.00000000000000000001',
+    '16777217',
   ),
-  fc.tuple(fc.nat(10 ** 8), fc.stringMatching(/^\d{1,24}$/)).map(([whole, part]) => `${whole}.${part}`),
-  fc.constantFrom('0', '-0', '-0.0', '1e400', '-1e400', '1e-400', '0.00000000000000000001', '16777217'),
 );
 
 test('f32 arrays hold Math.fround(Number(text)) of every element', () => {
@@ -241,7 +281,8 @@ test('a broken f32 array is refused with its place', () => {
 });
 
 test('typed pulling reads what is asked for and passes over the rest', () => {
-  const text = ' { "id" : 18446744073709551615 , "skip" : [{"a":[]}, "x\\n"], "v":[1, 2.5,-3e-1 ],"n":null, "ok":true}';
+  const text =
+    ' { "id" : 18446744073709551615 , "skip" : [{"a":[]}, "x\\n"], "v":[1, 2.5,-3e-1 ],"n":null, "ok":true}';
   const bytes = utf8(text);
   const scanner = new JsonScanner(bytes);
   const seen: unknown[] = [];

@@ -12,8 +12,8 @@
 //   scanner.finish();
 
 import { assert } from './assert.ts';
-import { scanFloatRun } from './json-float-run.ts';
 import { JsonError } from './json-error.ts';
+import { scanFloatRun } from './json-float-run.ts';
 import {
   NumberScan,
   scanNumber,
@@ -22,9 +22,9 @@ import {
   scannedNumber,
 } from './json-number.ts';
 import { StringScan, scanString, stringText } from './json-string.ts';
-import { type JsonObject, JsonFloat, type JsonValue } from './json-value.ts';
-import { formatFloat64 } from './number-format.ts';
+import { JsonFloat, type JsonObject, type JsonValue } from './json-value.ts';
 import type { Float32Buffer, Uint32Buffer } from './number-buffer.ts';
+import { formatFloat64 } from './number-format.ts';
 
 export type JsonKind = 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object';
 

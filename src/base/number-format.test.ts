@@ -84,7 +84,10 @@ function assertShortest(value: number): void {
   assert.ok(text.length <= float32BytesMax, text);
   assert.match(text, /^-?\d+(\.\d+(e-?\d+)?|e-?\d+)$/);
   assert.ok(Object.is(Math.fround(Number(text)), value), `${text} for ${value}`);
-  const digits = text.replace(/e.*/, '').replace(/[-.]/g, '').replace(/^0+|0+$/g, '').length;
+  const digits = text
+    .replace(/e.*/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+|0+$/g, '').length;
   if (value === 0) return;
   const shorter = Number(value.toPrecision(Math.max(digits - 1, 1)));
   assert.ok(digits === 1 || Math.fround(shorter) !== value, `${text} is not shortest`);

@@ -170,12 +170,7 @@ function writeWhole(whole: number, bytes: Uint8Array, at: number): number {
 }
 
 /** Lays digits and exponent out: plain for 1e-6 … 1e13, else with an exponent. */
-function writeDecimal(
-  digits: number,
-  exponent: number,
-  bytes: Uint8Array,
-  at: number,
-): number {
+function writeDecimal(digits: number, exponent: number, bytes: Uint8Array, at: number): number {
   const count = digitCount(digits);
   const point = count + exponent;
   if (exponent >= 0 && point <= 13) {
@@ -222,12 +217,7 @@ function digitCount(value: number): number {
 }
 
 /** Writes backwards from `end`; after `fractionCount` digits a point, if that is not 0. */
-function writeDigits(
-  value: number,
-  bytes: Uint8Array,
-  end: number,
-  fractionCount: number,
-): void {
+function writeDigits(value: number, bytes: Uint8Array, end: number, fractionCount: number): void {
   let rest = value;
   let at = end;
   for (let count = fractionCount; count > 0; count -= 1) {

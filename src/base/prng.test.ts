@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from './prng.ts';
 
-const take = (prng: Prng, count: number): number[] => Array.from({ length: count }, () => prng.u32());
+const take = (prng: Prng, count: number): number[] =>
+  Array.from({ length: count }, () => prng.u32());
 
 test('a seed fixes the sequence, other seeds give others', () => {
   assert.deepEqual(take(new Prng(7), 5), take(new Prng(7), 5));
@@ -39,7 +40,10 @@ test('shuffling permutes, forks differ from their parent', () => {
   const prng = new Prng(3);
   const shuffled = prng.shuffle(Array.from({ length: 100 }, (_, at) => at));
   assert.notDeepEqual(shuffled.slice(0, 10), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  assert.deepEqual(shuffled.toSorted((a, b) => a - b), Array.from({ length: 100 }, (_, at) => at));
+  assert.deepEqual(
+    shuffled.toSorted((a, b) => a - b),
+    Array.from({ length: 100 }, (_, at) => at),
+  );
   assert.notDeepEqual(take(prng.fork(), 3), take(prng, 3));
   assert.ok(['a', 'b'].includes(prng.pick(['a', 'b'])));
   assert.equal(prng.chance(1), true);

@@ -6,7 +6,9 @@ import { decodeUtf8, utf8Length, utf8SequenceLength, writeUtf8 } from './utf8.ts
 test('writes and measures as TextEncoder does, lone surrogates included', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 150 }),
-    fc.array(fc.constantFrom('a', 'é', '€', '😀', '\ud800', '\udc00')).map((parts) => parts.join('')),
+    fc
+      .array(fc.constantFrom('a', 'é', '€', '😀', '\ud800', '\udc00'))
+      .map((parts) => parts.join('')),
   );
   fc.assert(
     fc.property(text, (value) => {
@@ -22,8 +24,31 @@ test('writes and measures as TextEncoder does, lone surrogates included', () => 
 test('accepts exactly what TextDecoder accepts', () => {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const byte = fc.constantFrom(
-    0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed,
-    0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff, 0xbb,
+    0x41,
+    0x7f,
+    0x80,
+    0x8f,
+    0x90,
+    0x9f,
+    0xa0,
+    0xbf,
+    0xc0,
+    0xc1,
+    0xc2,
+    0xdf,
+    0xe0,
+    0xe1,
+    0xec,
+    0xed,
+    0xee,
+    0xef,
+    0xf0,
+    0xf1,
+    0xf3,
+    0xf4,
+    0xf5,
+    0xff,
+    0xbb,
   );
   fc.assert(
     fc.property(fc.array(byte, { maxLength: 20 }), (list) => {

@@ -2,9 +2,9 @@
 // A dot never enters an array and brackets never enter an object, so one path means one thing.
 // Values are found in the tree or, without building it, in canonical payload text.
 
+import { JsonScanner, storedDepthMax } from '../base/json-scanner.ts';
 import type { JsonObject, JsonValue } from '../base/json-value.ts';
 import { jsonBytes } from '../base/json-writer.ts';
-import { JsonScanner, storedDepthMax } from '../base/json-scanner.ts';
 import { findMember, skipText } from './payload-walk.ts';
 import { RequestError } from './request-error.ts';
 
