@@ -16,6 +16,9 @@ function describeUpdate(payload: Uint8Array): string {
   }
 }
 
+// `inspect.ts … | head` closes the pipe early: that is no failure.
+process.stdout.on('error', () => process.exit(0));
+
 const paths = process.argv.slice(2);
 if (paths.length === 0) {
   process.stderr.write('usage: inspect.ts <file or directory>…\n');
