@@ -2,8 +2,8 @@
 // canonical key. A shape that fits no condition is a `format` error; what has the right shape but
 // breaks a rule is found by `filter-validate.ts`.
 
-import { JsonFloat, type JsonObject, type JsonValue } from '../base/json-value.ts';
 import { parseJson } from '../base/json-scanner.ts';
+import { JsonFloat, type JsonObject, type JsonValue } from '../base/json-value.ts';
 import { parseDatetime } from './datetime.ts';
 import type {
   Condition,
@@ -133,7 +133,7 @@ const conditionForms: readonly (readonly [string, ConditionDecoder])[] = [
 
 function decodeCondition(value: JsonValue, depth: number): Condition {
   const object = asObject(value, 'a condition');
-  let firstFault: unknown = null;
+  let firstFault: RequestError | null = null;
   for (const [name, decode] of conditionForms) {
     const member = object.get(name);
     if (member === undefined) continue;

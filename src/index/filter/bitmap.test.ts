@@ -3,15 +3,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import {
+  filterArbitrary,
+  pointsArbitrary,
+  schemaArbitrary,
+} from '../../../test/filters/arbitraries.ts';
+import { type FixturePoint, FixturePoints, schemaOf } from '../../../test/filters/points.ts';
 import { bitsToArray } from '../../base/bitset.ts';
 import type { Filter } from '../../model/filter.ts';
 import { filterFromText } from '../../model/filter-json.ts';
-import { filterArbitrary, pointsArbitrary, schemaArbitrary } from './arbitraries.fixture.ts';
 import { filterBitmap } from './bitmap.ts';
 import { compileFilter } from './compile.ts';
 import { estimateFilter } from './estimate.ts';
 import { matchesFilter } from './evaluate.ts';
-import { type FixturePoint, FixturePoints, schemaOf } from './points.fixture.ts';
 
 const noPause = async () => {};
 
@@ -46,7 +50,7 @@ test('bitmaps and estimates agree with the truth of single points', () =>
 
 test('without an index nothing changes but the meaning that an index has', () =>
   fc.assert(
-    fc.asyncProperty(pointsArbitrary, filterArbitrary, async (points, filter) => {
+    fc.property(pointsArbitrary, filterArbitrary, (points, filter) => {
       const [plain, negated] = [filter, negationOf(filter)].map((each) =>
         compileFilter(each, new Map()),
       );
@@ -86,8 +90,9 @@ test('a long scan pauses, and the pause may end it', async () => {
   );
   const source = new FixturePoints(thousand, new Map(), 'none');
   let pauses = 0;
-  await filterBitmap(filter, source, async () => {
+  await filterBitmap(filter, source, () => {
     pauses += 1;
+    return Promise.resolve();
   });
   assert.equal(pauses, 2);
   await assert.rejects(

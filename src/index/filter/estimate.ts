@@ -3,7 +3,7 @@
 // decide count as half of the points.
 
 import type { Cardinality } from '../payload/field-index.ts';
-import type { CompiledFilter, FilterNode } from './compiled-filter.ts';
+import type { CompiledFilter, FilterNode, IndexedNode } from './compiled-filter.ts';
 import type { PointSource } from './point-source.ts';
 
 /** Over all `total` points of `source`; deleted ones, if any, are counted as if they were live. */
@@ -28,22 +28,24 @@ function estimateNode(node: FilterNode, source: PointSource, total: number): Car
     case 'at_least':
       return atLeast(node.count, estimates(node.children, source, total), total);
     case 'has_id': {
-      let found = 0;
-      for (const id of node.ids) if (source.findOffset(id) >= 0) found += 1;
+      const found = [...node.ids].filter((id) => source.findOffset(id) >= 0).length;
       return exactly(Math.min(found, total));
     }
-    case 'indexed': {
-      const index = source.fieldIndex(node.key);
-      if (index === null || index.dataType !== node.dataType) return unknown(total);
-      const { min, expected, max } = index.estimate(node.test);
-      const bounded = (count: number) => Math.min(count, total);
-      return { min: bounded(min), expected: bounded(expected), max: bounded(max) };
-    }
+    case 'indexed':
+      return estimateIndexed(node, source, total);
     case 'has_vector':
     case 'payload':
     case 'nested':
       return unknown(total);
   }
+}
+
+function estimateIndexed(node: IndexedNode, source: PointSource, total: number): Cardinality {
+  const index = source.fieldIndex(node.key);
+  if (index === null || index.dataType !== node.dataType) return unknown(total);
+  const { min, expected, max } = index.estimate(node.test);
+  const capped = (count: number) => Math.min(count, total);
+  return { min: capped(min), expected: capped(expected), max: capped(max) };
 }
 
 function estimates(

@@ -3,6 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import {
+  type FixturePoint,
+  FixturePoints,
+  type IndexPlacement,
+  schemaOf,
+} from '../../../test/filters/points.ts';
 import { bitsToArray } from '../../base/bitset.ts';
 import { parseJson } from '../../base/json-scanner.ts';
 import { decodeFilter } from '../../model/filter-json.ts';
@@ -10,12 +16,6 @@ import type { PayloadFieldType, PayloadSchema } from '../../model/payload-schema
 import { filterBitmap } from './bitmap.ts';
 import { compileFilter } from './compile.ts';
 import { matchesFilter } from './evaluate.ts';
-import {
-  type FixturePoint,
-  FixturePoints,
-  type IndexPlacement,
-  schemaOf,
-} from './points.fixture.ts';
 
 const dataF = points([
   '{"c":"red","n":3,"t":["a","b"],"d":"2024-01-02T03:04:05Z"}',
@@ -74,7 +74,7 @@ async function matches(
 
 const must = (condition: string) => `{"must":${condition}}`;
 const mustNot = (condition: string) => `{"must_not":[${condition}]}`;
-const field = (key: string, test: string) => `{"key":"${key}",${test}}`;
+const field = (key: string, members: string) => `{"key":"${key}",${members}}`;
 const value = (key: string, literal: string) => field(key, `"match":{"value":${literal}}`);
 const nested = (filter: string, key = 'items') => `{"nested":{"key":"${key}","filter":${filter}}}`;
 

@@ -53,7 +53,8 @@ function testField(test: FieldTest, values: readonly JsonValue[]): boolean {
       if (testElement(test, value)) return true;
       continue;
     }
-    for (const element of value) if (testElement(test, element)) return true;
+    const elements = value as readonly JsonValue[];
+    for (const element of elements) if (testElement(test, element)) return true;
   }
   return false;
 }

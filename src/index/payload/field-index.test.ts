@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { pointsArbitrary } from '../../../test/filters/arbitraries.ts';
+import { publish } from '../../../test/filters/points.ts';
 import type { PayloadFieldSchema, PayloadFieldType } from '../../model/payload-schema.ts';
 import type { OrderValue } from '../../model/read.ts';
-import { pointsArbitrary } from '../filter/arbitraries.fixture.ts';
-import { publish } from '../filter/points.fixture.ts';
 import type { FieldIndex, IndexedValue, OrderedValues } from './field-index.ts';
 import { MemoryFieldIndex } from './memory-field-index.ts';
 import { compareIndexedValues } from './ordered-values.ts';

@@ -48,7 +48,8 @@ export function indexedValuesOf(
   const found: IndexedValue[] = [];
   for (const value of values) {
     if (Array.isArray(value)) {
-      for (const element of value) pushIndexed(found, dataType, element);
+      const elements = value as readonly JsonValue[];
+      for (const element of elements) pushIndexed(found, dataType, element);
     } else {
       pushIndexed(found, dataType, value);
     }

@@ -164,12 +164,12 @@ export class SortedIndex implements FieldIndex {
   }
 
   forEachValue(visit: (value: IndexedValue, offsets: Uint32Array) => void): void {
-    const { length, valueAt } = this.#column;
+    const column = this.#column;
     let start = 0;
-    while (start < length) {
-      const value = valueAt(start);
+    while (start < column.length) {
+      const value = column.valueAt(start);
       let end = start + 1;
-      while (end < length && valueAt(end) === value) end += 1;
+      while (end < column.length && column.valueAt(end) === value) end += 1;
       visit(value, this.#offsets.subarray(start, end));
       start = end;
     }

@@ -2,9 +2,9 @@
 // hit, miss, and meet the wrong type, missing fields, nulls, arrays and arrays in arrays.
 
 import fc from 'fast-check';
-import type { Condition, FieldCondition, Filter, Match } from '../../model/filter.ts';
-import type { PayloadFieldSchema, PayloadFieldType } from '../../model/payload-schema.ts';
-import type { FixturePoint } from './points.fixture.ts';
+import type { Condition, FieldCondition, Filter, Match } from '../../src/model/filter.ts';
+import type { PayloadFieldSchema, PayloadFieldType } from '../../src/model/payload-schema.ts';
+import type { FixturePoint } from './points.ts';
 
 const uuids = ['00000000-0000-0000-0000-000000000001', 'ffffffff-0000-0000-0000-000000000000'];
 const datetimes = [
@@ -33,9 +33,12 @@ const valueText = fc.oneof(
 );
 
 const objectText = (value: fc.Arbitrary<string>) =>
-  fc
-    .dictionary(fc.constantFrom('a', 'b', 'c'), value, { minKeys: 1, maxKeys: 3, size: 'max' })
-    .map((members) => `{${Object.entries(members).map(([k, v]) => `"${k}":${v}`)}}`);
+  fc.dictionary(fc.constantFrom('a', 'b', 'c'), value, { minKeys: 1, maxKeys: 3, size: 'max' }).map(
+    (members) =>
+      `{${Object.entries(members)
+        .map(([k, v]) => `"${k}":${v}`)
+        .join()}}`,
+  );
 
 /** Payload of objects in an array at `list`, and fields `a`, `b`, `c`. */
 const payloadText = fc

@@ -1,12 +1,12 @@
 // For tests: points in plain arrays, with the indexes of a schema in memory, as published columns, or
 // not built at all (the schema then says what an index would answer, and payloads must give it).
 
-import type { PayloadFieldSchema, PayloadSchema } from '../../model/payload-schema.ts';
-import type { PointId } from '../../model/point-id.ts';
-import type { FieldIndex } from '../payload/field-index.ts';
-import { MemoryFieldIndex } from '../payload/memory-field-index.ts';
-import { buildFieldIndex, openFieldIndex } from '../payload/published-field-index.ts';
-import type { PointSource } from './point-source.ts';
+import type { PointSource } from '../../src/index/filter/point-source.ts';
+import type { FieldIndex } from '../../src/index/payload/field-index.ts';
+import { MemoryFieldIndex } from '../../src/index/payload/memory-field-index.ts';
+import { buildFieldIndex, openFieldIndex } from '../../src/index/payload/published-field-index.ts';
+import type { PayloadFieldSchema, PayloadSchema } from '../../src/model/payload-schema.ts';
+import type { PointId } from '../../src/model/point-id.ts';
 
 export type IndexPlacement = 'none' | 'memory' | 'published';
 
