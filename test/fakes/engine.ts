@@ -1,0 +1,80 @@
+// A whole node in one thread: the real reducer over naive shards. Changes of the state are seen as
+// soon as `propose` returns.
+
+import type { Command } from '../../src/cluster/commands.ts';
+import { reduce } from '../../src/cluster/reducer.ts';
+import {
+  type ClusterState,
+  emptyClusterState,
+  findCollection,
+} from '../../src/model/cluster-state.ts';
+import { vectorConfigs } from '../../src/model/collection-config.ts';
+import { RequestError } from '../../src/model/request-error.ts';
+import { encodeUpdate } from '../../src/model/update-codec.ts';
+import type { UpdateOperation } from '../../src/model/update.ts';
+import { defaultSettings, type Settings } from '../../src/server/config/settings.ts';
+import type {
+  Engine,
+  ProcessReport,
+  ProposalOutcome,
+  RequestSeries,
+} from '../../src/server/engine.ts';
+import { NaiveShard } from './naive-shard.ts';
+
+export class FakeEngine implements Engine {
+  readonly settings: Settings;
+  #state = emptyClusterState;
+  readonly #shards = new Map<string, NaiveShard>();
+  /** Tests put a server's counters here. */
+  requestSeries: () => readonly RequestSeries[] = () => [];
+
+  constructor(settings: Settings = defaultSettings) {
+    this.settings = settings;
+  }
+
+  state(): ClusterState {
+    return this.#state;
+  }
+
+  shard(collectionUuid: string, shardId: number): NaiveShard {
+    const key = `${collectionUuid}/${shardId}`;
+    const known = this.#shards.get(key);
+    if (known !== undefined) return known;
+    const collection = () => {
+      const all = [...this.#state.collections.values()];
+      const found = all.find((candidate) => candidate.uuid === collectionUuid);
+      if (found === undefined) throw new RequestError('not_found', 'the collection is gone');
+      return found;
+    };
+    const shard = new NaiveShard({
+      vectors: () => vectorConfigs(collection().config),
+      schema: () => collection().schema,
+    });
+    this.#shards.set(key, shard);
+    return shard;
+  }
+
+  async propose(command: Command, _timeoutMs: number): Promise<ProposalOutcome> {
+    const { state, outcome } = reduce(this.#state, command);
+    this.#state = state;
+    if (outcome.kind === 'refused') throw new RequestError(outcome.code, outcome.message);
+    if (command.kind === 'create_payload_index') {
+      const { field, schema } = command;
+      await this.#tellShards(command.collection, { kind: 'create_index', field, schema });
+    } else if (command.kind === 'delete_payload_index') {
+      await this.#tellShards(command.collection, { kind: 'delete_index', field: command.field });
+    }
+    return { changed: outcome.changed };
+  }
+
+  async #tellShards(collectionName: string, operation: UpdateOperation): Promise<void> {
+    const collection = findCollection(this.#state, collectionName);
+    for (const id of collection?.shardIds ?? []) {
+      await this.shard(collection?.uuid ?? '', id).update(encodeUpdate(operation), { wait: true });
+    }
+  }
+
+  processReport(): Promise<ProcessReport> {
+    return Promise.resolve({ requests: this.requestSeries(), startedAtMs: 0 });
+  }
+}
