@@ -36,19 +36,29 @@ export function scanNumber(
   end: number,
   out: NumberScan,
 ): boolean {
+  const negative = start < end && bytes[start] === 0x2d;
+  const first = negative ? start + 1 : start;
+  out.negative = negative;
+  out.fractional = false;
+  out.hasExponent = false;
+  if (!scanWhole(bytes, first, end, out)) return false;
+  if (out.end < end && bytes[out.end] === 0x2e) {
+    const digitsTaken = out.significand === 0 ? 0 : out.end - first;
+    if (!scanFraction(bytes, end, digitsMax - digitsTaken, out)) return false;
+  }
+  const isExponentNext = out.end < end && ((bytes[out.end] as number) | 0x20) === 0x65;
+  return isExponentNext ? scanExponent(bytes, out.end + 1, end, out) : true;
+}
+
+/** The digits before the point: `0`, or as many as there are of which the first is no zero. */
+function scanWhole(bytes: Uint8Array, start: number, end: number, out: NumberScan): boolean {
   let at = start;
   let byte = at < end ? (bytes[at] as number) : 0;
-  const negative = byte === 0x2d;
-  if (negative) {
-    at += 1;
-    byte = at < end ? (bytes[at] as number) : 0;
-  }
-  let digit = byte - 0x30;
-  if (!(digit >= 0 && digit <= 9)) return fault(out, at);
-  let significand = digit;
+  if (!isDigit(byte)) return fault(out, at);
+  let significand = byte - 0x30;
+  let exact = at + 1;
   at += 1;
-  let dropped = 0;
-  if (digit === 0) {
+  if (significand === 0) {
     if (at < end && isDigit(bytes[at] as number)) return fault(out, at);
   } else {
     const exactEnd = Math.min(end, at + digitsMax - 1);
@@ -56,28 +66,14 @@ export function scanNumber(
       significand = significand * 10 + (byte - 0x30);
       at += 1;
     }
-    const exact = at;
+    exact = at;
     while (at < end && isDigit(bytes[at] as number)) at += 1;
-    dropped = at - exact;
   }
-  out.negative = negative;
-  out.fractional = false;
-  out.hasExponent = false;
   out.significand = significand;
-  out.exponent = dropped;
-  out.truncated = dropped > 0;
+  out.exponent = at - exact;
+  out.truncated = at > exact;
   out.end = at;
-  if (at === end) return true;
-  byte = bytes[at] as number;
-  if (byte === 0x2e) {
-    const digitsInteger = significand === 0 ? 0 : at - start - (negative ? 1 : 0);
-    if (!scanFraction(bytes, end, digitsMax - digitsInteger, out)) return false;
-    at = out.end;
-    if (at === end) return true;
-    byte = bytes[at] as number;
-  }
-  digit = byte | 0x20;
-  return digit === 0x65 ? scanExponent(bytes, at + 1, end, out) : true;
+  return true;
 }
 
 function isDigit(byte: number): boolean {

@@ -171,12 +171,10 @@ test('agrees with JSON.parse on every well-formed text', () => {
 });
 
 test('accepts and refuses what JSON.parse does, on texts broken by chance', () => {
-  const token = fc.constantFrom(
-    ...'{}[],:"0159-+.eE \\untrfabl/\n'.split(''),
-    ...['true', 'null', 'false', '"a"', '1.5', '-0', '"\\u00e9"', '\\ud83d\\ude00', '\u0001', 'é'],
-  );
+  const parts = 'true null false "a" 1.5 -0 "\\u00e9" \\ud83d\\ude00 \u0001 é'.split(' ');
+  const token = fc.constantFrom(...'{}[],:"0159-+.eE \\untrfabl/\n', ...parts);
   const texts = fc.oneof(
-    fc.array(token, { maxLength: 12 }).map((parts) => parts.join('')),
+    fc.array(token, { maxLength: 12 }).map((tokens) => tokens.join('')),
     fc.tuple(fc.json({ maxDepth: 3 }), fc.nat(), token).map(([text, at, part]) => {
       const cut = at % (text.length + 1);
       return text.slice(0, cut) + part + text.slice(cut + (at % 2));
@@ -216,7 +214,7 @@ const floatText = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
   fc.float({ noNaN: true, noDefaultInfinity: true }).map(String),
   fc.double({ min: -1, max: 1, noNaN: true }).map((value) => value.toFixed(20)),
-  fc.float({ noNaN: true, noDefaultInfinity: true }).map((value) => value.toPrecision(30)),
+  fc.float({ noNaN: true, noDefaultInfinity: true }).map((value) => value.toPrecision(21)),
   fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }).map(String),
   fc
     .tuple(fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.integer({ min: -60, max: 60 }))
@@ -295,14 +293,14 @@ test('typed pulling reads what is asked for and passes over the rest', () => {
       assert.equal(scanner.peekElementKind(), 'number');
       const out = new Float32Buffer(1);
       scanner.readFloat32Array(out);
-      seen.push([...out.slice()]);
+      seen.push(out.slice());
     } else {
       const start = scanner.skipValue();
       seen.push(text.slice(start, scanner.at));
     }
   }
   scanner.finish();
-  const floats = [...Float32Array.of(1, 2.5, -0.3)];
+  const floats = Float32Array.of(1, 2.5, -0.3);
   assert.deepEqual(seen, [2n ** 64n - 1n, '[{"a":[]}, "x\\n"]', floats, true, true]);
 });
 

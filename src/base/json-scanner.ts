@@ -52,7 +52,7 @@ const digitZero = 0x30;
 const minus = 0x2d;
 
 /** Field names repeat from point to point: the last ones seen are found by hash, without decoding. */
-const keyCache: string[] = new Array<string>(1024).fill('');
+const keyCache: string[] = Array.from({ length: 1024 }, () => '');
 const cachedKeyBytesMax = 32;
 
 export class JsonScanner {

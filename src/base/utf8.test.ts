@@ -57,7 +57,9 @@ test('accepts exactly what TextDecoder accepts', () => {
       let expected: string | null = null;
       try {
         expected = decoder.decode(Uint8Array.from(list));
-      } catch {}
+      } catch {
+        expected = null;
+      }
       assert.equal(decodeUtf8(shared, 0, list.length), expected);
       assert.equal(isValid(shared), expected !== null);
     }),

@@ -16,13 +16,18 @@ export function utf8SequenceLength(bytes: Uint8Array, at: number, end: number): 
   if (lead < 0xc2 || lead > 0xf4 || at + 1 >= end) return 0;
   const second = bytes[at + 1] as number;
   if (lead < 0xe0) return (second & 0xc0) === 0x80 ? 2 : 0;
-  const secondMin = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
-  const secondMax = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
-  if (second < secondMin || second > secondMax) return 0;
+  if (!maySecondFollow(lead, second)) return 0;
   const length = lead < 0xf0 ? 3 : 4;
   if (at + length > end || ((bytes[at + 2] as number) & 0xc0) !== 0x80) return 0;
   if (length === 4 && ((bytes[at + 3] as number) & 0xc0) !== 0x80) return 0;
   return length;
+}
+
+/** Keeps out overlong forms, surrogates and what lies beyond U+10FFFF. */
+function maySecondFollow(lead: number, second: number): boolean {
+  const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+  const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+  return second >= least && second <= most;
 }
 
 /** The string in `bytes[start, end)`, or `null` if it is not UTF-8. */

@@ -106,18 +106,20 @@ function collect(
 
 /** The same straight from canonical payload text: all other members are passed over unread. */
 export function extractValues(payload: Uint8Array, path: PayloadPath): JsonValue[] {
-  const found: JsonValue[] = [];
-  extract(payload, 0, path.segments, 0, found);
-  return found;
+  const extraction: Extraction = { payload, segments: path.segments, found: [] };
+  extract(extraction, 0, 0);
+  return extraction.found;
 }
 
-function extract(
-  payload: Uint8Array,
-  at: number,
-  segments: readonly PathSegment[],
-  depth: number,
-  found: JsonValue[],
-): void {
+interface Extraction {
+  readonly payload: Uint8Array;
+  readonly segments: readonly PathSegment[];
+  readonly found: JsonValue[];
+}
+
+/** Takes the value at `at` further along the path, of which `depth` segments have led here. */
+function extract(extraction: Extraction, at: number, depth: number): void {
+  const { payload, segments, found } = extraction;
   const segment = segments[depth];
   if (segment === undefined) {
     found.push(readValueAt(payload, at));
@@ -126,14 +128,14 @@ function extract(
   if (segment.kind === 'key') {
     if (payload[at] !== 0x7b) return;
     const valueAt = findMember(payload, at, segment.text);
-    if (valueAt >= 0) extract(payload, valueAt, segments, depth + 1, found);
+    if (valueAt >= 0) extract(extraction, valueAt, depth + 1);
     return;
   }
   if (payload[at] !== 0x5b || payload[at + 1] === 0x5d) return;
   let elementAt = at + 1;
   for (let index = 0; ; index += 1) {
     if (segment.kind === 'all' || segment.index === index) {
-      extract(payload, elementAt, segments, depth + 1, found);
+      extract(extraction, elementAt, depth + 1);
       if (segment.kind === 'index') return;
     }
     const end = skipText(payload, elementAt);
