@@ -86,7 +86,7 @@ export class Log {
     };
   }
 
-  /** Call before the process ends, in the main thread. */
+  /** Writes what is held back for the file. */
   flush(): void {
     for (const output of this.#outputs) output.sink.flushSync();
   }
@@ -97,6 +97,13 @@ export class Log {
     for (const output of this.#outputs) output.close();
     this.#outputs = [];
   }
+}
+
+/** The log of this thread, spoken to as `target`; flushed when the thread ends. */
+export function openLog(settings: LogSettings, target: string): Logger {
+  const log = new Log(settings);
+  process.on('exit', () => log.flush());
+  return log.logger(target);
 }
 
 function lineOf(format: LogSinkFormat, colored: boolean): (record: LogRecord) => string {
