@@ -1,12 +1,12 @@
 // The payload column of a new segment. Texts that stay on disk are streamed through a bounded buffer;
 // resident ones are gathered in shared memory first and written from there.
 
-import { payloadStarts, type PayloadColumns } from './payload-column.ts';
-import { fixedColumns } from './column-names.ts';
 import type { SourceReader } from './build-source.ts';
+import { fixedColumns } from './column-names.ts';
 import type { MergePlan } from './merge-plan.ts';
-import type { SegmentWriter } from './segment-writer.ts';
+import { type PayloadColumns, payloadStarts } from './payload-column.ts';
 import type { Pause } from './segment-reader.ts';
+import type { SegmentWriter } from './segment-writer.ts';
 
 const slicePoints = 4096;
 const chunkBytes = 1024 * 1024;

@@ -40,7 +40,9 @@ export interface SourceReader {
 }
 
 export function openSource(source: BuildSource, disk: Disk): SourceReader {
-  return source.kind === 'sealed' ? new SealedReader(source) : new SharedReader(source.segment, disk);
+  return source.kind === 'sealed'
+    ? new SealedReader(source)
+    : new SharedReader(source.segment, disk);
 }
 
 class SealedReader implements SourceReader {

@@ -4,16 +4,16 @@
 
 import { assert } from '../base/assert.ts';
 import { VectorKernel } from '../kernels/kernel.ts';
+import { rowBytesOf } from '../kernels/layout.ts';
 import { readRow } from '../kernels/rows.ts';
 import { createVectorMemory, type VectorMemory } from '../kernels/vector-memory.ts';
 import type { VectorConfig } from '../model/collection-config.ts';
 import type { RowSource, SourceReader } from './build-source.ts';
 import type { MergePlan } from './merge-plan.ts';
-import type { SegmentWriter } from './segment-writer.ts';
 import type { Pause } from './segment-reader.ts';
+import type { SegmentWriter } from './segment-writer.ts';
 import type { SharedVectors } from './shared-segment.ts';
 import { growableSpec, publishedSpec } from './vector-spec.ts';
-import { rowBytesOf } from '../kernels/layout.ts';
 
 /** The vectors of one name need more than one memory can hold: give the build fewer points. */
 export class SegmentTooLargeError extends Error {
@@ -58,7 +58,12 @@ export async function buildVectors(
     if (keepVectors) await fillMemory(rows, kernel, build);
     else rowsFile = await writer.rows(config, rows.chunks());
     await markAbsent(rows, kernel, build);
-    if (memory.layout.graph !== null) await buildGraph(rows, kernel, memory, build, presentCount);
+    if (memory.layout.graph !== null) {
+      await encodeAll(rows, kernel, build);
+      kernel.beginBuild(build.plan.pointCount);
+      build.onGraphOpen(memory);
+      while (!kernel.buildLoop(insertCount).done) await build.pause();
+    }
     await writer.memory(config, memory, presentCount);
     return { config, presentCount, memory, rowsFile };
   } finally {
@@ -115,25 +120,20 @@ async function markAbsent(
   }
 }
 
-async function buildGraph(
+async function encodeAll(
   rows: MergedRows,
   kernel: VectorKernel,
-  memory: VectorMemory,
-  build: VectorBuild,
-  presentCount: number,
+  { plan, pause }: VectorBuild,
 ): Promise<void> {
-  const { plan, pause } = build;
-  if (memory.layout.spec.keepVectors) kernel.train(plan.pointCount);
-  else kernel.train(plan.pointCount, rows.sample(presentCount));
+  const { keepVectors } = kernel.layout.spec;
+  if (keepVectors) kernel.train(plan.pointCount);
+  else kernel.train(plan.pointCount, rows.sample());
   for (let from = 0; from < plan.pointCount; from += slicePoints) {
     const to = Math.min(plan.pointCount, from + slicePoints);
-    if (memory.layout.spec.keepVectors) kernel.encode(from, to);
+    if (keepVectors) kernel.encode(from, to);
     else encodeRows(rows, kernel, from, to);
     await pause();
   }
-  kernel.beginBuild(plan.pointCount);
-  build.onGraphOpen(memory);
-  while (!kernel.buildLoop(insertCount).done) await pause();
 }
 
 function encodeRows(rows: MergedRows, kernel: VectorKernel, from: number, to: number): void {
@@ -186,8 +186,8 @@ class MergedRows {
   }
 
   /** Evenly spread vectors to learn from. */
-  sample(presentCount: number): Float32Array[] {
-    const step = Math.max(1, Math.floor(presentCount / sampleCountMax));
+  sample(): Float32Array[] {
+    const step = Math.max(1, Math.floor(this.countPresent() / sampleCountMax));
     const sample: Float32Array[] = [];
     let seen = 0;
     for (let at = 0; at < this.#plan.pointCount; at += 1) {
@@ -236,4 +236,3 @@ class MergedRows {
     return source.rows(offset, offset + count);
   }
 }
-

@@ -18,8 +18,8 @@ import { fixedColumns } from './column-names.ts';
 import { allocateIdColumns, encodeIds, type IdColumns } from './id-column.ts';
 import { type MergePlan, planMerge } from './merge-plan.ts';
 import { type FieldIndexFiles, writeMetadata } from './segment-metadata.ts';
-import { SegmentWriter } from './segment-writer.ts';
 import type { Pause } from './segment-reader.ts';
+import { SegmentWriter } from './segment-writer.ts';
 import type {
   SegmentStats,
   SharedFieldIndex,
@@ -215,4 +215,3 @@ function statsOf(
     versionMax,
   };
 }
-

@@ -13,7 +13,7 @@ import {
   payloadBytes,
   searchTask,
 } from './segment-reader.contract.ts';
-import { storyArbitrary, tell } from './segment-story.ts';
+import { storyArbitrary, tell } from './segment-story.contract.ts';
 
 const options = { id: 'm', vectors: contractVectors, indexingThresholdKb: 10_000 };
 
@@ -78,7 +78,7 @@ test('replaced payloads do not pile up', () => {
   assert.ok(segment.payloadBytes < 120_000, `${segment.payloadBytes}`);
   assert.ok(segment.memoryBytes < 8_000_000, `${segment.memoryBytes}`);
   const last = new TextDecoder().decode(segment.payloadAt(99).slice());
-  assert.equal(JSON.parse(last).free, 199);
+  assert.match(last, /"free":199/);
 });
 
 test('components are rounded to the datatype when they are stored', () => {

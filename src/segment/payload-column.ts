@@ -3,8 +3,8 @@
 // for. A reader belongs to one thread; a walk in offset order reads the file in larger pieces.
 
 import type { Disk } from '../io/ports.ts';
-import { fixedColumns } from './column-names.ts';
 import { type ColumnFile, openColumn } from '../storage/column-file.ts';
+import { fixedColumns } from './column-names.ts';
 
 const windowBytes = 128 * 1024;
 /** A step this small to the next text counts as a walk. */
@@ -44,7 +44,8 @@ export class PayloadReader {
     this.#starts = payloadStarts(columns);
     this.#byteCount = columns.byteCount;
     this.#bytes = columns.bytes === null ? null : new Uint8Array(columns.bytes);
-    this.#file = columns.file === null ? null : openColumn(disk, columns.file, fixedColumns.payload.kind);
+    this.#file =
+      columns.file === null ? null : openColumn(disk, columns.file, fixedColumns.payload.kind);
   }
 
   at(offset: number): Uint8Array {

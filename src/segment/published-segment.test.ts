@@ -16,7 +16,7 @@ import {
   noPause,
   vectorConfig,
 } from './segment-reader.contract.ts';
-import { storyArbitrary, tell } from './segment-story.ts';
+import { storyArbitrary, tell } from './segment-story.contract.ts';
 import { deletedCount, type SharedSegment } from './shared-segment.ts';
 
 const directory = 'segments/s';
@@ -169,12 +169,18 @@ test('an index made later is built, stored, replaced and dropped', async () => {
   const loaded = await loadSegment(disk, directory, options);
   assert.deepEqual(
     loaded?.fieldIndexes.map(({ field, schema: { dataType } }) => [field, dataType]),
-    [['tag', 'keyword'], ['n', 'float']],
+    [
+      ['tag', 'keyword'],
+      ['n', 'float'],
+    ],
   );
   assert.deepEqual(loaded?.files, withIndex.files);
   await dropFieldIndex({ shared: withIndex, directory, field: 'tag' }, ports);
   const reloaded = await loadSegment(disk, directory, options);
-  assert.deepEqual(reloaded?.fieldIndexes.map(({ field }) => field), ['n']);
+  assert.deepEqual(
+    reloaded?.fieldIndexes.map(({ field }) => field),
+    ['n'],
+  );
 });
 
 test('a field that has no index yet is read from the payloads', async () => {
@@ -216,7 +222,9 @@ test('vectors of a name that means something else now are left behind', async ()
   const disk = new FakeDisk();
   const shared = await someSegment(disk, { indexed: false, onDisk: false });
   const vectors = [vectorConfig('', 7), contractVectors[1] as (typeof contractVectors)[1]];
-  const job = { ...jobOf([{ kind: 'published', segment: shared }], { indexed: true, onDisk: false }) };
+  const job = {
+    ...jobOf([{ kind: 'published', segment: shared }], { indexed: true, onDisk: false }),
+  };
   const next = { ...job, vectors, directory: 'segments/t', segmentId: 't' };
   const { segment } = await buildSegment(next, { disk, pause: noPause });
   assert.ok(segment !== null);

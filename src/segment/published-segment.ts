@@ -21,7 +21,7 @@ import { PublishedVectors } from './published-vectors.ts';
 import { countMatching, estimateMatching, offsetsInIdOrder, offsetsInValueOrder } from './reads.ts';
 import { searchSegment } from './search.ts';
 import type { OffsetHits, OrderedOffset, Pause, SegmentReader } from './segment-reader.ts';
-import { segmentCounter, type SharedFieldIndex, type SharedSegment } from './shared-segment.ts';
+import { type SharedFieldIndex, type SharedSegment, segmentCounter } from './shared-segment.ts';
 
 export interface PublishedSegmentOptions {
   /** Scratch memory of this thread in every kernel memory; no other thread may use the number. */

@@ -102,11 +102,7 @@ export class PublishedVectors implements SearchableVectors {
   }
 }
 
-async function scanFile(
-  file: RowsFile,
-  kernel: VectorKernel,
-  request: ScanRequest,
-): Promise<Hits> {
+async function scanFile(file: RowsFile, kernel: VectorKernel, request: ScanRequest): Promise<Hits> {
   const best = new TopK(Math.min(request.k, request.to - request.from));
   for (let from = request.from; from < request.to; from += file.blockRows) {
     const to = Math.min(request.to, from + file.blockRows);

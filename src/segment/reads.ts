@@ -4,12 +4,12 @@
 // A filter is tested point by point at first. A walk that goes on for long without finding enough
 // then makes the bitmap of the filter, which indexes answer at once and published segments keep.
 
+import { testBit } from '../base/bitset.ts';
 import { compileFilter } from '../index/filter/compile.ts';
 import type { CompiledFilter } from '../index/filter/compiled-filter.ts';
 import { estimateFilter } from '../index/filter/estimate.ts';
 import { matchesFilter } from '../index/filter/evaluate.ts';
 import type { PointSource } from '../index/filter/point-source.ts';
-import { testBit } from '../base/bitset.ts';
 import type { FieldIndex } from '../index/payload/field-index.ts';
 import { MemoryFieldIndex } from '../index/payload/memory-field-index.ts';
 import type { Filter } from '../model/filter.ts';

@@ -58,12 +58,9 @@ export async function searchSegment(
   if (vectors.rowCount === 0 || isTooLargeToScan(segment, vectors, task)) return noHits;
   const { filter, vector, params } = task;
   const allowed =
-    filter === null
-      ? null
-      : await segment.filterBits(compiled(filter, segment.schema), pause);
+    filter === null ? null : await segment.filterBits(compiled(filter, segment.schema), pause);
   const liveCount = Math.min(segment.pointCount(), vectors.presentCount);
-  const matchCount =
-    allowed === null ? liveCount : Math.min(liveCount, segment.countLive(allowed));
+  const matchCount = allowed === null ? liveCount : Math.min(liveCount, segment.countLive(allowed));
   const limit = Math.min(task.limit, matchCount);
   const plan = planSearch({
     exact: params.exact,

@@ -5,7 +5,12 @@ import { CorruptFileError } from '../storage/corrupt-file.ts';
 import { buildSegment } from './build.ts';
 import { MemorySegment } from './memory-segment.ts';
 import { loadSegment } from './segment-files.ts';
-import { contractSchema, contractVectors, noPause, payloadBytes } from './segment-reader.contract.ts';
+import {
+  contractSchema,
+  contractVectors,
+  noPause,
+  payloadBytes,
+} from './segment-reader.contract.ts';
 
 const directory = 'segments/s';
 const loading = { slotCount: 2, onDiskVectors: () => false, verifyAll: true };

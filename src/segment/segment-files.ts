@@ -13,18 +13,13 @@ import {
   type VectorMemory,
 } from '../kernels/vector-memory.ts';
 import type { PayloadFieldSchema } from '../model/payload-schema.ts';
-import {
-  type ColumnHeader,
-  openColumn,
-  verifyColumn,
-} from '../storage/column-file.ts';
+import { type ColumnHeader, openColumn, verifyColumn } from '../storage/column-file.ts';
 import { CorruptFileError } from '../storage/corrupt-file.ts';
 import { joinPath } from '../storage/file-path.ts';
 import { buildIndexColumns } from './build-field-index.ts';
 import { fixedColumns, indexColumnKind, vectorColumnKinds } from './column-names.ts';
 import { allocateIdColumns, type IdColumns } from './id-column.ts';
-import { PayloadReader, type PayloadColumns } from './payload-column.ts';
-import type { Pause } from './segment-reader.ts';
+import { type PayloadColumns, PayloadReader } from './payload-column.ts';
 import {
   type FieldIndexFiles,
   readMetadata,
@@ -32,6 +27,7 @@ import {
   type VectorFiles,
   writeMetadata,
 } from './segment-metadata.ts';
+import type { Pause } from './segment-reader.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import type { SharedFieldIndex, SharedSegment, SharedVectors } from './shared-segment.ts';
 import { publishedSpec } from './vector-spec.ts';
@@ -79,8 +75,18 @@ class Loader {
     const tombstones = new SharedArrayBuffer(bitsetWordCount(offsetCount) * 4);
     const counters = new SharedArrayBuffer(4);
     return {
-      id, offsetCount, indexed, ids, versions, payloads, vectors, tombstones, counters, fieldIndexes,
-      stats, files,
+      id,
+      offsetCount,
+      indexed,
+      ids,
+      versions,
+      payloads,
+      vectors,
+      tombstones,
+      counters,
+      fieldIndexes,
+      stats,
+      files,
     };
   }
 

@@ -67,10 +67,7 @@ export async function writeMetadata(
 }
 
 /** `null` for a directory that holds no complete segment. */
-export async function readMetadata(
-  disk: Disk,
-  directory: string,
-): Promise<SegmentMetadata | null> {
+export async function readMetadata(disk: Disk, directory: string): Promise<SegmentMetadata | null> {
   const path = joinPath(directory, metadataName);
   const found = await readJson(disk, path);
   if (found === null) return null;

@@ -95,8 +95,14 @@ const valuesOf = ({ n }: ModelPayload) => (n === undefined ? [] : [n].flat());
 
 const filters: readonly (readonly [string, Predicate])[] = [
   ['{"must":[{"key":"tag","match":{"value":"a"}}]}', ({ tag }) => tag === 'a'],
-  ['{"must_not":[{"key":"tag","match":{"any":["a","b"]}}]}', ({ tag }) => tag !== 'a' && tag !== 'b'],
-  ['{"must":[{"key":"n","range":{"gte":3,"lt":6}}]}', (p) => valuesOf(p).some((n) => n >= 3 && n < 6)],
+  [
+    '{"must_not":[{"key":"tag","match":{"any":["a","b"]}}]}',
+    ({ tag }) => tag !== 'a' && tag !== 'b',
+  ],
+  [
+    '{"must":[{"key":"n","range":{"gte":3,"lt":6}}]}',
+    (p) => valuesOf(p).some((n) => n >= 3 && n < 6),
+  ],
   ['{"must":[{"key":"free","match":{"value":2}}]}', ({ free }) => free === 2],
   [
     '{"should":[{"key":"free","match":{"value":1}},{"key":"n","match":{"value":4}}]}',
@@ -121,7 +127,10 @@ export async function checkReader(reader: SegmentReader, model: Model): Promise<
 
 function checkPoints(reader: SegmentReader, model: Model): void {
   assert.equal(reader.pointCount(), model.size);
-  assert.deepEqual(reader.vectorNames(), contractVectors.map(({ name }) => name));
+  assert.deepEqual(
+    reader.vectorNames(),
+    contractVectors.map(({ name }) => name),
+  );
   for (const id of [...contractIds, 1, 7, '00000000-0000-0000-0000-000000000002']) {
     const offset = reader.findOffset(id);
     const expected = model.get(id);
@@ -155,7 +164,10 @@ async function checkScrolls(reader: SegmentReader, model: Model): Promise<void> 
     Array.from(await reader.offsetsById(filter, from, limit, noPause), (at) => reader.idAt(at));
   assert.equal(await reader.count(null, noPause), model.size);
   for (const from of [null, 0, 10, 9007199254740993n, '7f000000-0000-4000-8000-00000000000a']) {
-    assert.deepEqual(await found(null, from, 4), expect(from, 4, () => true));
+    assert.deepEqual(
+      await found(null, from, 4),
+      expect(from, 4, () => true),
+    );
   }
   for (const { filter, matches, text } of contractFilters) {
     const keep = (id: PointId, point: ModelPoint) => matches(point.payload, id, point);
@@ -183,7 +195,7 @@ async function checkOrders(reader: SegmentReader, model: Model): Promise<void> {
         expected.map(({ value }) => value),
       );
       const names = (list: readonly { id: PointId; value: unknown }[]) =>
-        list.map(({ id, value }) => `${id} ${value}`).sort();
+        list.map(({ id, value }) => `${id} ${String(value)}`).sort();
       const named = found.map(({ offset, value }) => ({ id: reader.idAt(offset), value }));
       assert.deepEqual(names(named), names(expected));
       const { filter, matches } = contractFilters[0] as (typeof contractFilters)[0];
@@ -234,14 +246,14 @@ async function checkSearches(
         const about = `${text} ${config.name} limit ${limit} exact ${exact}`;
         assert.equal(offsets.length, Math.min(limit, expected.length), about);
         assert.equal(new Set(offsets).size, offsets.length, about);
-        for (const [at, offset] of offsets.entries()) {
+        offsets.forEach((offset, at) => {
           const id = reader.idAt(offset);
           const point = model.get(id) as ModelPoint;
           assert.ok(point !== undefined && matches(point.payload, id, point), about);
           const own = simOf(point.vectors.get(config.name) as Float32Array);
           assert.ok(Math.abs((sims[at] as number) - own) < 1e-4, about);
           assert.ok(Math.abs((sims[at] as number) - (expected[at] as number)) < 1e-4, about);
-        }
+        });
       }
     }
   }

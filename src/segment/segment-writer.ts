@@ -63,14 +63,26 @@ export class SegmentWriter {
     const graph = await optional('graph', spec.graph !== null);
     const absent = await optional('absent', isAbsent);
     this.vectors.push({
-      config, presentCount, withGraph: spec.graph !== null, rows, codes, graph, absent,
+      config,
+      presentCount,
+      withGraph: spec.graph !== null,
+      rows,
+      codes,
+      graph,
+      absent,
     });
   }
 
   /** A vector name that no point has. */
   noVectors(config: VectorConfig): void {
     this.vectors.push({
-      config, presentCount: 0, withGraph: false, rows: null, codes: null, graph: null, absent: null,
+      config,
+      presentCount: 0,
+      withGraph: false,
+      rows: null,
+      codes: null,
+      graph: null,
+      absent: null,
     });
   }
 

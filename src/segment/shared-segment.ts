@@ -3,10 +3,10 @@
 // tombstones, and the count of them. `published-segment.ts` reads it; `build.ts` and
 // `segment-files.ts` make it.
 
-import type { VectorConfig } from '../model/collection-config.ts';
-import type { PayloadFieldSchema } from '../model/payload-schema.ts';
 import type { IndexColumn } from '../index/payload/index-columns.ts';
 import type { VectorMemory } from '../kernels/vector-memory.ts';
+import type { VectorConfig } from '../model/collection-config.ts';
+import type { PayloadFieldSchema } from '../model/payload-schema.ts';
 import type { IdColumns } from './id-column.ts';
 import type { PayloadColumns } from './payload-column.ts';
 

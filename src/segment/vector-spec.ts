@@ -1,8 +1,8 @@
 // From a collection's words for a vector (distance, datatype) to the kernels' words, and back.
 
-import type { Datatype, Distance, VectorConfig } from '../model/collection-config.ts';
 import type { GrowableSpec } from '../kernels/growable-vectors.ts';
 import type { VectorElement, VectorMetric, VectorSpec } from '../kernels/layout.ts';
+import type { Datatype, Distance, VectorConfig } from '../model/collection-config.ts';
 
 const elementOf: Record<Datatype, VectorElement> = { float32: 'f32', float16: 'f16', uint8: 'u8' };
 const metricOf: Record<Distance, VectorMetric> = {
