@@ -6,7 +6,7 @@
 // have at most 25 significant bits, so scaled to nine or ten integer digits they are off by less than
 // 1e-5, and only decisions closer than that (about one value in 10^5) need exact integers.
 
-const tensTable = Float64Array.from({ length: 11 }, (_, exponent) => 10 ** exponent);
+const tens = Int32Array.from({ length: 10 }, (_, exponent) => 10 ** exponent);
 const doubtfulBelow = 1e-5;
 const mantissaBits = 23;
 /** Per biased exponent: the power of ten that gives 9 or 10 digits before the point, and itself. */
@@ -96,10 +96,16 @@ function shortestDecimal(value: number, bits: number): void {
   // A multiple of ten times `ten` inside the interval makes the text one digit shorter.
   for (;;) {
     const next = ten * 10;
-    const above = Math.ceil(low / next) * next;
-    const nearest = Math.min(Math.abs(above - high), above - low, low - (above - next));
-    if (nearest < doubtfulBelow) return exactDecimal(value, bits);
-    if (above > high) break;
+    const below = Math.floor(low / next) * next;
+    const above = below + next;
+    // Nearer than this to an end of the interval, rounding errors could decide.
+    if (low - below < doubtfulBelow) return exactDecimal(value, bits);
+    if (above - low < doubtfulBelow) return exactDecimal(value, bits);
+    const room = high - above;
+    if (room < doubtfulBelow) {
+      if (room > -doubtfulBelow) return exactDecimal(value, bits);
+      break;
+    }
     ten = next;
     power += 1;
   }
@@ -116,7 +122,7 @@ function shortestDecimal(value: number, bits: number): void {
   }
   if (digits * ten < low) digits += 1;
   else if (digits * ten > high) digits -= 1;
-  decimalDigits = digits;
+  decimalDigits = digits | 0;
   decimalExponent = power - scale;
 }
 
@@ -175,7 +181,7 @@ function writeDecimal(digits: number, exponent: number, bytes: Uint8Array, at: n
   const point = count + exponent;
   if (exponent >= 0 && point <= 13) {
     writeDigits(digits, bytes, at + count, 0);
-    bytes.fill(0x30, at + count, at + point);
+    writeZeros(bytes, at + count, at + point);
     bytes[at + point] = 0x2e;
     bytes[at + point + 1] = 0x30;
     return at + point + 2;
@@ -186,7 +192,7 @@ function writeDecimal(digits: number, exponent: number, bytes: Uint8Array, at: n
   }
   if (point > -6 && point <= 0) {
     const first = at + 2 - point;
-    bytes.fill(0x30, at, first);
+    writeZeros(bytes, at, first);
     bytes[at + 1] = 0x2e;
     writeDigits(digits, bytes, first + count, 0);
     return first + count;
@@ -210,31 +216,32 @@ function writeDecimal(digits: number, exponent: number, bytes: Uint8Array, at: n
   return end;
 }
 
+/** A loop, because `fill` costs more than the few bytes it is for. */
+function writeZeros(bytes: Uint8Array, start: number, end: number): void {
+  for (let at = start; at < end; at += 1) bytes[at] = 0x30;
+}
+
 function digitCount(value: number): number {
   let count = 1;
-  while (count < 11 && value >= (tensTable[count] as number)) count += 1;
+  while (count < 10 && value >= (tens[count] as number)) count += 1;
   return count;
 }
 
 /** Writes backwards from `end`; after `fractionCount` digits a point, if that is not 0. */
 function writeDigits(value: number, bytes: Uint8Array, end: number, fractionCount: number): void {
-  let rest = value;
-  let at = end;
-  for (let count = fractionCount; count > 0; count -= 1) {
-    const quotient = (rest / 10) | 0;
-    at -= 1;
-    bytes[at] = 0x30 + rest - quotient * 10;
-    rest = quotient;
-  }
-  if (fractionCount > 0) {
-    at -= 1;
-    bytes[at] = 0x2e;
-  }
+  // All of it fits 32 bits, where division by ten is a multiplication.
+  let rest = value | 0;
+  let at = end - 1;
+  const pointAt = fractionCount > 0 ? end - 1 - fractionCount : -1;
   do {
+    if (at === pointAt) {
+      bytes[at] = 0x2e;
+      at -= 1;
+    }
     const quotient = (rest / 10) | 0;
-    at -= 1;
-    bytes[at] = 0x30 + rest - quotient * 10;
+    bytes[at] = 0x30 + rest - Math.imul(quotient, 10);
     rest = quotient;
+    at -= 1;
   } while (rest > 0);
 }
 
