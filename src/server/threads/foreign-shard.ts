@@ -12,7 +12,8 @@ import type { ShardReadAnswer, ShardReadRequest } from '../../model/read.ts';
 import type { Pause, SegmentReader } from '../../segment/segment-reader.ts';
 import { mergeAnswers } from '../../shard/merge.ts';
 import { executeRead } from '../../shard/read.ts';
-import type { SharedSegment, ShardView } from '../../shard/view.ts';
+import type { SharedSegment } from '../../segment/shared-segment.ts';
+import { memoryCell, moveCell, type ShardView } from '../../shard/view.ts';
 import type { PeerCalls, PublishedView, ShardKey } from './messages.ts';
 import { createPause } from './pause.ts';
 import type { ThreadPort } from './thread-port.ts';
@@ -21,21 +22,23 @@ const countTriesMax = 3;
 /** No view has this number, so the owner answers for the whole shard. */
 const noView = 0;
 
-/** Opens published segments on this thread; one that was open before is passed in to be reused. */
-export type OpenReader = (
-  segment: SharedSegment,
-  previous: SegmentReader | null,
-) => SegmentReader;
+/** A published segment as this thread reads it, with the files it keeps open. */
+export interface PublishedReader extends SegmentReader {
+  close(): void;
+}
+
+/** Opens a published segment on this thread, with the meaning that the view gives to filters. */
+export type OpenReader = (segment: SharedSegment, view: ShardView) => PublishedReader;
 
 /** A view with its readers, alive until the last read that began with it has ended. */
 class HeldView {
   readonly view: ShardView;
-  readonly readers: readonly SegmentReader[];
+  readonly readers: readonly PublishedReader[];
   readonly #closed = Promise.withResolvers<void>();
   #readCount = 0;
   #superseded = false;
 
-  constructor(view: ShardView, readers: readonly SegmentReader[]) {
+  constructor(view: ShardView, readers: readonly PublishedReader[]) {
     this.view = view;
     this.readers = readers;
   }
@@ -90,8 +93,18 @@ export class ForeignShard implements ShardAccess {
     );
     this.#newest = published.newest;
     this.#held = this.#open(published.view, before);
-    this.#older = Promise.all([this.#older, before.supersede()]).then(() => undefined);
+    const kept = new Set(this.#held.readers);
+    const released = before.supersede().then(() => {
+      for (const reader of before.readers) if (!kept.has(reader)) reader.close();
+    });
+    this.#older = Promise.all([this.#older, released]).then(() => undefined);
     return this.#older;
+  }
+
+  /** No read begins any more; what is open is closed when the running ones have ended. */
+  async close(): Promise<void> {
+    await this.#held.supersede();
+    for (const reader of this.#held.readers) reader.close();
   }
 
   update(
@@ -130,10 +143,11 @@ export class ForeignShard implements ShardAccess {
     const { number, moveCount } = held.view;
     held.begin();
     try {
-      const movesBefore = Atomics.load(moveCount, 0);
+      const movesBefore = Atomics.load(moveCount, moveCell);
       const published = await executeRead(request, held.readers, pause);
+      if (this.#ownerHasNothing(held)) return { answer: published, still: true };
       const memory = await this.#askOwner(request, number, timeoutMs);
-      const movesAfter = Atomics.load(moveCount, 0);
+      const movesAfter = Atomics.load(moveCount, moveCell);
       return {
         answer: memory.whole ? memory.answer : mergeAnswers(request, [published, memory.answer]),
         still: memory.whole || (movesBefore === movesAfter && movesBefore % 2 === 0),
@@ -141,6 +155,15 @@ export class ForeignShard implements ShardAccess {
     } finally {
       held.end();
     }
+  }
+
+  /**
+   * True when every point is in the segments of this view. The number of the newest view is looked at
+   * last: points leave the owner's memory only after a newer view was announced.
+   */
+  #ownerHasNothing({ view }: HeldView): boolean {
+    if (Atomics.load(view.moveCount, memoryCell) !== 0) return false;
+    return Atomics.load(this.#newest, 0) === view.number;
   }
 
   #askOwner(
@@ -157,9 +180,10 @@ export class ForeignShard implements ShardAccess {
   }
 
   #open(view: ShardView, before: HeldView | null): HeldView {
-    const known = new Map(before?.readers.map((reader) => [reader.id, reader]));
-    const readers = view.segments.map((segment) =>
-      this.#openReader(segment, known.get(segment.id) ?? null),
+    const usable = before?.view.revision === view.revision ? before.readers : [];
+    const known = new Map(usable.map((reader) => [reader.id, reader]));
+    const readers = view.segments.map(
+      (segment) => known.get(segment.id) ?? this.#openReader(segment, view),
     );
     return new HeldView(view, readers);
   }

@@ -7,7 +7,7 @@ import type { ShardAccess } from '../../collection/shard-access.ts';
 import { DiskError } from '../../io/ports.ts';
 import { type ClusterState, emptyClusterState } from '../../model/cluster-state.ts';
 import { RequestError } from '../../model/request-error.ts';
-import type { LocalShardPorts } from '../../shard/ports.ts';
+import type { LocalShardOptions, LocalShardPorts } from '../../shard/ports.ts';
 import { CorruptFileError } from '../../storage/corrupt-file.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Engine, ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
@@ -36,11 +36,7 @@ export interface ClientListener {
 export interface WorkerRuntimeOptions {
   readonly workerIndex: number;
   readonly settings: Settings;
-  readonly shardLimits: {
-    readonly cpuCount: number;
-    readonly queueCountMax: number;
-    readonly queueBytesMax: number;
-  };
+  readonly shardLimits: Omit<LocalShardOptions, 'directory' | 'config' | 'schema'>;
   readonly createListener: (engine: Engine) => ClientListener;
   readonly openReader: OpenReader;
   readonly shardPorts: Omit<LocalShardPorts, 'views' | 'builder'>;
@@ -142,7 +138,9 @@ export class WorkerRuntime implements Engine {
   };
 
   async #closeShard(key: ShardKey): Promise<null> {
+    const foreign = this.#foreign.get(key);
     this.#foreign.delete(key);
+    await foreign?.shard.close();
     const owned = this.#owned.get(key);
     this.#owned.delete(key);
     await owned?.local.close();
@@ -190,7 +188,8 @@ export class WorkerRuntime implements Engine {
     this.#links.get(workerIndex)?.fail('the thread that owns this shard stopped');
     this.#links.delete(workerIndex);
     for (const [key, { owner }] of this.#foreign) {
-      if (owner === workerIndex) this.#foreign.delete(key);
+      if (owner !== workerIndex) continue;
+      this.#foreign.delete(key);
     }
     return null;
   }

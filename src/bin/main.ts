@@ -1,0 +1,179 @@
+// Entry of the process: flags, configuration, log, lock, threads; then it waits for a signal.
+// This thread becomes control: it never sees a client's body.
+
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { NativeDisk } from '../io/native/native-disk.ts';
+import { type DiskLock, DiskError } from '../io/ports.ts';
+import { CatalogStore } from '../server/catalog-store.ts';
+import { type FileOutcome, loadSettings } from '../server/config/load-settings.ts';
+import type { Settings } from '../server/config/settings.ts';
+import type { Logger } from '../io/ports.ts';
+import { Log } from '../server/log.ts';
+import { apiVersion } from '../server/services/version.ts';
+import { BuilderPool } from '../server/threads/builder-pool.ts';
+import { Control } from '../server/threads/control.ts';
+import type { WorkerStart } from '../server/threads/messages.ts';
+import { parseCommandLine, type RunOptions } from './cli.ts';
+import { unbuiltSetting } from './unbuilt-settings.ts';
+
+const disk = new NativeDisk();
+
+async function main(): Promise<void> {
+  const options = readCommandLine();
+  const { configPath, telemetryDisabled } = options;
+  const environment = process.env;
+  const loaded = loadSettings({ readFile, environment, configPath, telemetryDisabled });
+  if (loaded.kind === 'fatal') return fail(loaded.reason);
+  const { settings, messages } = loaded;
+  const unbuilt = unbuiltSetting(settings, options);
+  if (unbuilt !== null) return fail(unbuilt);
+  const logs = new Log(settings);
+  process.on('exit', () => logs.flush());
+  const log = logs.logger('octant');
+  printBanner(settings);
+  for (const { level, text } of messages) log[level](text);
+
+  const initFile = process.env['QDRANT_INIT_FILE_PATH'] ?? '.qdrant-initialized';
+  if (disk.exists(initFile)) disk.remove(initFile);
+  const lock = takeStorage(settings);
+  await clearScratch(settings);
+
+  const control = createControl(settings, log);
+  stopOnSignals(control, lock, log);
+  const { port } = await control.start();
+  log.info(`Qdrant HTTP listening on ${port}`);
+  disk.open(initFile, 'create').close();
+}
+
+/** Prints and ends the process unless a node is to be run. */
+function readCommandLine(): RunOptions {
+  const line = parseCommandLine(process.argv.slice(2), process.env, apiVersion);
+  if (line.kind === 'run') return line.options;
+  if (line.kind === 'print') process.stdout.write(line.text);
+  else process.stderr.write(line.text);
+  process.exit(line.kind === 'print' ? 0 : line.exitCode);
+}
+
+function createControl(settings: Settings, log: Logger): Control {
+  const cpuCount = availableParallelism();
+  const workerCount = settings.service.max_workers || cpuCount;
+  const builderCount = cpuCount;
+  const slotCount = workerCount + builderCount;
+  const builders = new BuilderPool(
+    {
+      builderCount,
+      spawnBuilder: (index) =>
+        new Worker(new URL('./builder.ts', import.meta.url), {
+          workerData: { slot: workerCount + index },
+        }),
+    },
+    log,
+  );
+  return new Control(
+    {
+      workerCount,
+      spawnWorker: (workerIndex) => {
+        const start: WorkerStart = { workerIndex, slotCount, settings };
+        return new Worker(new URL('./worker.ts', import.meta.url), { workerData: start });
+      },
+      toleratesLoadErrors: settings.storage.handle_collection_load_errors,
+      onFatal: (error) => {
+        log.error(error.message);
+        process.exit(1);
+      },
+    },
+    {
+      store: new CatalogStore({ storagePath: settings.storage.storage_path }, { disk, log }),
+      builders,
+      log,
+    },
+  );
+}
+
+/** One process per storage: the lock goes with the process, however it ends. */
+function takeStorage(settings: Settings): DiskLock {
+  const path = settings.storage.storage_path;
+  try {
+    disk.makeDir(path);
+    return disk.lock(`${path}/.lock`);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    const used = error.kind === 'locked';
+    return fail(used ? `storage ${path} is in use by another process` : error.message);
+  }
+}
+
+async function clearScratch(settings: Settings): Promise<void> {
+  const { storage_path: storage, snapshots_path: snapshots, temp_path: temp } = settings.storage;
+  for (const path of [`${storage}/tmp`, `${snapshots}/tmp`, ...(temp === null ? [] : [temp])]) {
+    if (!disk.exists(path)) continue;
+    for (const entry of disk.list(path)) await disk.removeTree(`${path}/${entry.name}`);
+  }
+}
+
+function stopOnSignals(
+  control: Control,
+  lock: DiskLock,
+  log: Logger,
+): void {
+  let stopping = false;
+  const stop = (signal: string, graceful: boolean): void => {
+    // A second signal does not wait for the first.
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info(`${signal}: stopping`);
+    control.stop(graceful).then(
+      () => {
+        lock.release();
+        process.exit(0);
+      },
+      (error: unknown) => {
+        log.error('stopping failed', { error: String(error) });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM', true));
+  process.on('SIGINT', () => stop('SIGINT', false));
+}
+
+function printBanner(settings: Settings): void {
+  const port = settings.service.http_port;
+  process.stdout.write(
+    [
+      '',
+      '   ____       __              __',
+      '  / __ \\_____/ /_____ _____  / /_',
+      ' / / / / ___/ __/ __ `/ __ \\/ __/',
+      '/ /_/ / /__/ /_/ /_/ / / / / /_',
+      '\\____/\\___/\\__/\\__,_/_/ /_/\\__/',
+      '',
+      `Version: ${apiVersion}`,
+      `Access web UI at http://localhost:${port}/dashboard`,
+      '',
+      '',
+    ].join('\n'),
+  );
+}
+
+function readFile(path: string): FileOutcome {
+  try {
+    return { kind: 'found', text: readFileSync(path, 'utf8') };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    if (code === 'ENOENT') return { kind: 'missing' };
+    return { kind: 'unreadable', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function fail(reason: string): never {
+  process.stderr.write(`Error: ${reason}\n`);
+  process.exit(1);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`Error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

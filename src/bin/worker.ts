@@ -1,0 +1,52 @@
+// Entry of a worker thread: puts the API on top of the engine and the native ports under it.
+
+import { availableParallelism } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
+import { createRestServer } from '../api/rest/server.ts';
+import { assert } from '../base/assert.ts';
+import { NativeClock, NativeRandom, NativeTimers } from '../io/native/native-clock.ts';
+import { NativeDisk } from '../io/native/native-disk.ts';
+import { PublishedSegment } from '../segment/published-segment.ts';
+import { Log } from '../server/log.ts';
+import type { WorkerStart } from '../server/threads/messages.ts';
+import { WorkerRuntime } from '../server/threads/worker-runtime.ts';
+
+/** Running requests get this long when the node stops. */
+const drainMs = 10_000;
+const queueCountMaxDefault = 1_000_000;
+const queueBytesMax = 256 * 1024 * 1024;
+
+assert(parentPort !== null, 'this file is the entry of a worker thread');
+const { workerIndex, slotCount, settings } = workerData as WorkerStart;
+const log = new Log(settings).logger('octant');
+const disk = new NativeDisk();
+
+new WorkerRuntime(parentPort, {
+  workerIndex,
+  settings,
+  shardLimits: {
+    cpuCount: availableParallelism(),
+    queueCountMax: settings.storage.update_queue_size ?? queueCountMaxDefault,
+    queueBytesMax,
+    slot: workerIndex,
+    slotCount,
+  },
+  createListener: (engine) => {
+    const server = createRestServer(engine, { logger: log, accessLog: true });
+    const { host, http_port: port } = settings.service;
+    return {
+      listen: () => server.listen({ host, port, reusePort: true }),
+      close: () => server.close(drainMs),
+      requestSeries: () => server.requestSeries(),
+    };
+  },
+  openReader: (segment, { schema, indexingThresholdKb }) =>
+    PublishedSegment.open(segment, { slot: workerIndex, disk, schema, indexingThresholdKb }),
+  shardPorts: {
+    disk,
+    clock: new NativeClock(),
+    timers: new NativeTimers(),
+    random: new NativeRandom(),
+    logger: log,
+  },
+});

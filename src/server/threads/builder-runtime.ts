@@ -1,0 +1,69 @@
+// One builder thread: builds segments, one at a time, and lends its hands to graphs that another
+// builder is working on. It gives way only to look whether its job was cancelled.
+
+import type { Disk } from '../../io/ports.ts';
+import type { VectorMemory } from '../../kernels/vector-memory.ts';
+import { RequestError } from '../../model/request-error.ts';
+import { type BuildResult, buildSegment } from '../../segment/build.ts';
+import { helpBuildGraph } from '../../segment/build-vectors.ts';
+import type { Pause } from '../../segment/segment-reader.ts';
+import type { BuildJob } from '../../shard/ports.ts';
+import { CorruptFileError } from '../../storage/corrupt-file.ts';
+import { DiskError } from '../../io/ports.ts';
+import type { BuilderCalls, BuilderUpCalls } from './builder-pool.ts';
+import { type PortLike, ThreadPort } from './thread-port.ts';
+
+export interface BuilderRuntimeOptions {
+  /** Scratch slot of this thread in every kernel memory. */
+  readonly slot: number;
+  readonly disk: Disk;
+}
+
+export class BuilderRuntime {
+  readonly #options: BuilderRuntimeOptions;
+  readonly #control: ThreadPort<BuilderUpCalls, BuilderCalls>;
+
+  constructor(port: PortLike, options: BuilderRuntimeOptions) {
+    this.#options = options;
+    this.#control = new ThreadPort<BuilderUpCalls, BuilderCalls>(
+      port,
+      {
+        build: ({ job, cancel }) => this.#build(job, cancel),
+        assist: async ({ vectorMemory, cancel }) => {
+          await helpBuildGraph(vectorMemory, options.slot, cancelPause(cancel));
+          return null;
+        },
+      },
+      (error) =>
+        queueMicrotask(() => {
+          throw error;
+        }),
+    );
+  }
+
+  async #build(job: BuildJob, cancel: Int32Array): Promise<BuildResult> {
+    const helping: Promise<null>[] = [];
+    const { slot, disk } = this.#options;
+    const onGraphOpen = (vectorMemory: VectorMemory): void => {
+      helping.push(this.#control.call('want_assistance', { vectorMemory, cancel }));
+    };
+    try {
+      return await buildSegment({ ...job, slot }, { disk, pause: cancelPause(cancel), onGraphOpen });
+    } catch (error) {
+      // A full disk or a damaged source is no bug of this thread: the shard decides what follows.
+      if (error instanceof RequestError) throw error;
+      if (!(error instanceof DiskError) && !(error instanceof CorruptFileError)) throw error;
+      throw new RequestError('internal', error.message, { cause: error });
+    } finally {
+      // Nobody may write into the new graph after the segment is published or dropped.
+      await Promise.allSettled(helping);
+    }
+  }
+}
+
+function cancelPause(cancel: Int32Array): Pause {
+  return async () => {
+    if (Atomics.load(cancel, 0) === 0) return;
+    throw new RequestError('unavailable', 'cancelled');
+  };
+}
