@@ -28,7 +28,7 @@ export function tidyFindings(root: string): readonly Finding[] {
   const words = new Set(
     [...texts.values()].flatMap((text) => text.match(/[A-Za-z_$][\w$]*/g) ?? []),
   );
-  for (const name of ['package.json', 'config/config.yaml']) {
+  for (const name of ['package.json', 'tsconfig.json', 'config/config.yaml']) {
     if (!existsSync(path.join(root, name))) continue;
     for (const word of read(name).match(/[A-Za-z_$][\w$]*/g) ?? []) words.add(word);
   }
