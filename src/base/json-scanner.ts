@@ -21,7 +21,7 @@ import {
   scannedFloat64,
   scannedNumber,
 } from './json-number.ts';
-import { StringScan, scanString, stringText } from './json-string.ts';
+import { plainBytes, StringScan, scanString, stringText } from './json-string.ts';
 import { JsonFloat, type JsonObject, type JsonValue } from './json-value.ts';
 import type { Float32Buffer, Uint32Buffer } from './number-buffer.ts';
 import { formatFloat64 } from './number-format.ts';
@@ -243,7 +243,7 @@ export class JsonScanner {
     let at = start;
     for (; at < stop; at += 1) {
       const byte = bytes[at] as number;
-      if (byte === quote || byte === 0x5c || byte < 0x20 || byte >= 0x80) break;
+      if (plainBytes[byte] === 0) break;
       hash = (Math.imul(hash, 31) + byte) | 0;
     }
     if (at >= stop || bytes[at] !== quote) return this.#quotedText();

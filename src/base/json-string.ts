@@ -7,7 +7,12 @@ import { decodeUtf8, utf8SequenceLength, writeCodePoint } from './utf8.ts';
 const quote = 0x22;
 const backslash = 0x5c;
 
-/** What `stringEnd` saw; one object is reused. */
+/** 1 for the bytes that stand for themselves and are whole characters. */
+export const plainBytes = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte < 0x80 && byte !== quote && byte !== backslash ? 1 : 0,
+);
+
+/** What `scanString` saw; one object is reused. */
 export class StringScan {
   /** At the closing quote. */
   end = 0;
@@ -19,26 +24,26 @@ export class StringScan {
  * of `bytes` may be read.
  */
 export function scanString(bytes: Uint8Array, start: number, end: number, out: StringScan): void {
+  const isPlain = plainBytes;
   let at = start;
   out.escaped = false;
   while (at < end) {
     const byte = bytes[at] as number;
-    if (byte === quote) {
+    if (isPlain[byte] === 1) {
+      at += 1;
+    } else if (byte === quote) {
       out.end = at;
       return;
-    }
-    if (byte >= 0x80) {
+    } else if (byte >= 0x80) {
       const length = utf8SequenceLength(bytes, at, end);
       if (length === 0) throw new JsonError('invalid unicode code point', bytes, at + 1);
       at += length;
     } else if (byte === backslash) {
       out.escaped = true;
       at = escapeEnd(bytes, at, end);
-    } else if (byte < 0x20) {
+    } else {
       const reason = 'control character (\\u0000-\\u001F) found while parsing a string';
       throw new JsonError(reason, bytes, at + 1);
-    } else {
-      at += 1;
     }
   }
   throw new JsonError('EOF while parsing a string', bytes, end);

@@ -10,7 +10,7 @@
 import { ByteWriter } from '../base/bytes.ts';
 import { NumberScan, scanNumber, scannedNumber } from '../base/json-number.ts';
 import { JsonScanner } from '../base/json-scanner.ts';
-import { EscapeScan, readEscape, StringScan, scanString } from '../base/json-string.ts';
+import { EscapeScan, plainBytes, readEscape, StringScan, scanString } from '../base/json-string.ts';
 import { JsonFloat } from '../base/json-value.ts';
 import { writeEscape, writeJson } from '../base/json-writer.ts';
 import { formatFloat64 } from '../base/number-format.ts';
@@ -21,7 +21,6 @@ const quote = 0x22;
 const backslash = 0x5c;
 const comma = 0x2c;
 const colon = 0x3a;
-const plainFloatMin = 1e-5;
 
 /** The canonical empty payload. */
 export const emptyPayload: Uint8Array = new Uint8Array([0x7b, 0x7d]);
@@ -132,12 +131,20 @@ class CanonicalCopy {
   #key(at: number, firstHash: number, count: number): number {
     const bytes = this.#bytes;
     if (at >= this.#end || bytes[at] !== quote) return -1;
-    scanString(bytes, at + 1, this.#end, this.#string);
-    if (this.#string.escaped) return -1;
-    const end = this.#string.end;
-    let hash = end - at;
-    for (let index = at + 1; index < end; index += 1) {
-      hash = (Math.imul(hash, 31) + (bytes[index] as number)) | 0;
+    const isPlain = plainBytes;
+    let end = at + 1;
+    let hash = 0;
+    for (; end < this.#end; end += 1) {
+      const byte = bytes[end] as number;
+      if (isPlain[byte] === 0) break;
+      hash = (Math.imul(hash, 31) + byte) | 0;
+    }
+    if (end >= this.#end || bytes[end] !== quote) {
+      scanString(bytes, end, this.#end, this.#string);
+      if (this.#string.escaped) return -1;
+      for (const stop = this.#string.end; end < stop; end += 1) {
+        hash = (Math.imul(hash, 31) + (bytes[end] as number)) | 0;
+      }
     }
     const hashes = this.#keyHashes;
     for (let index = firstHash; index < firstHash + count; index += 1) {
@@ -230,6 +237,7 @@ function isCanonicalNumber(scan: NumberScan, bytes: Uint8Array): boolean {
   if (!scan.fractional) return scan.significand !== 0 || !scan.negative;
   const last = scan.end - 1;
   if (bytes[last] === 0x30 && bytes[last - 1] !== 0x2e) return false;
-  if (scan.significand === 0) return true;
-  return scan.exponent >= -22 && scan.significand / 10 ** -scan.exponent >= plainFloatMin;
+  // Below 1e-5 an exponent is written instead; most numbers need no power of ten to see it.
+  if (scan.significand === 0 || scan.exponent >= -5) return true;
+  return scan.significand >= 10 ** (-5 - scan.exponent);
 }
