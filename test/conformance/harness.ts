@@ -125,7 +125,7 @@ function bodyBytes(body: unknown): Buffer {
 function parsed(text: string): JsonAnswer {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : {};
+    return typeof value === 'object' && value !== null ? (value as JsonAnswer) : {};
   } catch {
     return {};
   }

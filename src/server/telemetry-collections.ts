@@ -1,0 +1,138 @@
+// The part of telemetry about one collection and its shards, by level of detail.
+
+import type { SegmentReport, ShardInfo } from '../collection/shard-access.ts';
+import type { CollectionState } from '../model/cluster-state.ts';
+import {
+  type CollectionConfig,
+  type CollectionParams,
+  vectorConfigs,
+} from '../model/collection-config.ts';
+import { collectionStatus, optimizerError, sumOf } from './services/collections.ts';
+import type { DescribedCollection } from './services/reachable-collections.ts';
+
+export function collectionTelemetry(described: DescribedCollection, level: number): object {
+  const { collection, shards } = described;
+  const error = optimizerError(shards);
+  const status = error === null ? 'ok' : { error };
+  if (level < 2) {
+    return {
+      vectors: sumOf(shards, vectorCount),
+      optimizers_status: status,
+      params: paramsDocument(collection.config.params),
+    };
+  }
+  const base = {
+    id: collection.name,
+    init_time_ms: 0,
+    config: { ...configDocument(collection.config), uuid: collection.uuid },
+  };
+  if (level < 3) return base;
+  return {
+    ...base,
+    shards: collection.shardIds.map((id, index) => ({
+      id,
+      key: null,
+      local: shards[index] === undefined ? null : shardTelemetry(collection, shards[index], level),
+      remote: [],
+      replicate_states: { '0': 'Active' },
+      partial_snapshot: {
+        ongoing_create_snapshot_requests: 0,
+        is_recovering: false,
+        recovery_timestamp: 0,
+      },
+    })),
+    transfers: [],
+    resharding: [],
+  };
+}
+
+function vectorCount(shard: ShardInfo): number {
+  return [...shard.vectorCounts.values()].reduce((sum, count) => sum + count, 0);
+}
+
+function shardTelemetry(collection: CollectionState, shard: ShardInfo, level: number): object {
+  const segments = shard.segments;
+  const total = (count: (segment: SegmentReport) => number) =>
+    segments.reduce((sum, segment) => sum + count(segment), 0);
+  const error = shard.optimizerError;
+  return {
+    variant_name: 'local shard',
+    status: collectionStatus([shard]),
+    total_optimized_points: total((one) => (one.kind === 'indexed' ? one.pointCount : 0)),
+    vectors_size_bytes: total((one) => one.vectorBytes),
+    payloads_size_bytes: total((one) => one.payloadBytes),
+    num_points: shard.pointCount,
+    num_vectors: vectorCount(shard),
+    num_vectors_by_name: Object.fromEntries(shard.vectorCounts),
+    ...(level >= 4
+      ? { segments: segments.map((segment) => segmentTelemetry(collection, segment)) }
+      : {}),
+    optimizations: {
+      status: error === null ? 'ok' : { error },
+      optimizations: { count: shard.finishedOptimizations.length },
+    },
+    async_scorer: false,
+    ...(level >= 4 ? { indexed_only_excluded_vectors: {} } : {}),
+    update_queue: { length: shard.updateQueueLength, op_num: shard.operationId },
+  };
+}
+
+function segmentTelemetry(collection: CollectionState, segment: SegmentReport): object {
+  const configs = vectorConfigs(collection.config);
+  const isIndexed = segment.kind === 'indexed';
+  const vectorData = configs.map(({ name, dimension, distance, onDisk }) => [
+    name,
+    {
+      size: dimension,
+      distance,
+      storage_type: onDisk ? 'Mmap' : 'InRamMmap',
+      index: isIndexed
+        ? { type: 'hnsw', options: collection.config.hnsw_config }
+        : { type: 'plain', options: {} },
+    },
+  ]);
+  const payloadStorage = collection.config.params.on_disk_payload ? 'mmap' : 'in_ram_mmap';
+  return {
+    info: {
+      uuid: segment.uuid,
+      segment_type: segment.kind,
+      num_vectors: segment.pointCount,
+      num_points: segment.pointCount,
+      num_indexed_vectors: segment.indexedVectorCount,
+      num_deleted_vectors: segment.deletedCount,
+      vectors_size_bytes: segment.vectorBytes,
+      payloads_size_bytes: segment.payloadBytes,
+      ram_usage_bytes: segment.memoryBytes,
+      disk_usage_bytes: segment.diskBytes,
+      is_appendable: segment.appendable,
+      index_schema: {},
+      vector_data: {},
+    },
+    config: {
+      vector_data: Object.fromEntries(vectorData) as object,
+      payload_storage_type: { type: payloadStorage },
+    },
+    vector_index_searches: [],
+    payload_field_indices: [],
+  };
+}
+
+function configDocument(config: CollectionConfig): object {
+  const { strict_mode_config, metadata, params, ...rest } = config;
+  return {
+    params: paramsDocument(params),
+    ...rest,
+    ...(strict_mode_config === undefined ? {} : { strict_mode_config: parsed(strict_mode_config) }),
+    ...(metadata === undefined ? {} : { metadata: parsed(metadata) }),
+  };
+}
+
+function paramsDocument(params: CollectionParams): object {
+  const { vectors, ...rest } = params;
+  const shown = 'single' in vectors ? vectors.single : Object.fromEntries(vectors.named);
+  return { vectors: shown, ...rest };
+}
+
+function parsed(text: string): unknown {
+  return JSON.parse(text) as unknown;
+}
