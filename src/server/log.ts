@@ -1,6 +1,7 @@
 // Where log records go: to stdout, and to a file if asked. Every thread opens its own log and writes
-// whole lines straight to the file descriptor, so a thread that dies loses nothing it has said.
-// Only the main thread collects lines for the file before writing; it flushes on exit.
+// whole lines straight to the file descriptor. Warnings and errors are written at once, so a thread
+// that dies has said why; lines of lesser weight (one for each request) are written together, a
+// moment later. Only the main thread collects lines for the file until its buffer is full.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
@@ -25,6 +26,10 @@ export interface LogOptions {
   readonly isTerminal?: boolean;
 }
 
+/** How long a line of little weight may wait for others. */
+const gatherMs = 50;
+const gatherBytes = 4096;
+
 interface Output {
   readonly sink: LineSink;
   readonly filter: LogFilter;
@@ -37,10 +42,11 @@ export class Log {
   readonly #stdout: LineSink;
   readonly #isTerminal: boolean;
   #outputs: readonly Output[] = [];
+  #gathering: NodeJS.Timeout | null = null;
 
   constructor(settings: LogSettings, options: LogOptions = {}) {
     this.#nowMs = options.nowMs ?? Date.now;
-    this.#stdout = options.stdout ?? descriptorSink(1, 0);
+    this.#stdout = options.stdout ?? descriptorSink(1, gatherBytes);
     this.#isTerminal = options.isTerminal ?? process.stdout.isTTY;
     this.configure(settings);
   }
@@ -73,9 +79,12 @@ export class Log {
   /** `target` says who speaks; directives refer to it, e.g. `raft` or `octant::rest`. */
   logger(target: string): Logger {
     const write = (level: LogLevel, message: string, fields: LogFields | undefined): void => {
-      for (const output of this.#outputs) {
-        if (!isLogged(output.filter, target, level)) continue;
-        output.sink.write(output.line({ timeMs: this.#nowMs(), level, target, message, fields }));
+      for (const { filter, line, sink } of this.#outputs) {
+        if (!isLogged(filter, target, level)) continue;
+        sink.write(line({ timeMs: this.#nowMs(), level, target, message, fields }));
+        if (sink !== this.#stdout) continue;
+        if (level === 'warn' || level === 'error') sink.flushSync();
+        else this.#flushSoon();
       }
     };
     return {
@@ -86,9 +95,18 @@ export class Log {
     };
   }
 
-  /** Writes what is held back for the file. */
+  /** Writes all that is held back. */
   flush(): void {
     for (const output of this.#outputs) output.sink.flushSync();
+  }
+
+  #flushSoon(): void {
+    if (this.#gathering !== null) return;
+    this.#gathering = setTimeout(() => {
+      this.#gathering = null;
+      this.#stdout.flushSync();
+    }, gatherMs);
+    this.#gathering.unref();
   }
 
   /** Flushes, and lets go of the file. */
