@@ -208,7 +208,11 @@ function startTests(): void {
   });
 }
 
-const eventTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+function eventTurn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  return promise;
+}
 
 if (isMainThread) startTests();
 else {
