@@ -172,7 +172,8 @@ test('agrees with JSON.parse on every well-formed text', () => {
 
 test('accepts and refuses what JSON.parse does, on texts broken by chance', () => {
   const parts = 'true null false "a" 1.5 -0 "\\u00e9" \\ud83d\\ude00 \u0001 é'.split(' ');
-  const token = fc.constantFrom(...'{}[],:"0159-+.eE \\untrfabl/\n', ...parts);
+  const signs = '{}[],:"0159-+.eE \\untrfabl/\n'.split('');
+  const token = fc.constantFrom(...signs, ...parts);
   const texts = fc.oneof(
     fc.array(token, { maxLength: 12 }).map((tokens) => tokens.join('')),
     fc.tuple(fc.json({ maxDepth: 3 }), fc.nat(), token).map(([text, at, part]) => {

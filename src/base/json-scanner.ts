@@ -459,15 +459,27 @@ export class JsonScanner {
 
   /** Consumes scalars, so that the reported place is behind them. */
   #describeNext(kind: JsonKind): string {
-    if (kind === 'object') return 'map';
-    if (kind === 'array') return 'sequence';
-    const value = this.readValue();
-    if (value === null) return 'null';
-    if (typeof value === 'boolean') return `boolean \`${value}\``;
-    if (typeof value === 'string') return `string ${JSON.stringify(value)}`;
-    if (value instanceof JsonFloat) return `floating point \`${formatFloat64(value.value)}\``;
-    return `integer \`${String(value)}\``;
+    switch (kind) {
+      case 'object':
+        return 'map';
+      case 'array':
+        return 'sequence';
+      case 'string':
+        return `string ${JSON.stringify(this.#quotedText())}`;
+      case 'boolean':
+        return `boolean \`${this.readBoolean()}\``;
+      case 'null':
+        this.#word('null');
+        return 'null';
+      case 'number':
+        return describeNumber(this.#exactNumber());
+    }
   }
+}
+
+function describeNumber(value: number | bigint | JsonFloat): string {
+  if (!(value instanceof JsonFloat)) return `integer \`${value}\``;
+  return `floating point \`${formatFloat64(value.value)}\``;
 }
 
 function equalsAscii(text: string, bytes: Uint8Array, start: number, end: number): boolean {

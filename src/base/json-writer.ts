@@ -13,21 +13,12 @@ const quote = 0x22;
 const comma = 0x2c;
 
 export function writeJson(value: JsonValue, out: ByteWriter): void {
-  if (value === null) return out.text('null');
-  switch (typeof value) {
-    case 'boolean':
-      return out.text(value ? 'true' : 'false');
-    case 'string':
-      return writeJsonString(value, out);
-    case 'number':
-    case 'bigint':
-      return out.text(String(value));
-    case 'object':
-      break;
-  }
-  if (value instanceof JsonFloat) return out.text(formatFloat64(value.value));
-  if (value instanceof Map) return writeObject(value, out);
-  writeArray(value as readonly JsonValue[], out);
+  if (value === null) out.text('null');
+  else if (typeof value === 'string') writeJsonString(value, out);
+  else if (typeof value !== 'object') out.text(String(value));
+  else if (value instanceof JsonFloat) out.text(formatFloat64(value.value));
+  else if (value instanceof Map) writeObject(value, out);
+  else writeArray(value as readonly JsonValue[], out);
 }
 
 function writeObject(object: ReadonlyMap<string, JsonValue>, out: ByteWriter): void {
