@@ -28,7 +28,12 @@ export interface Rig {
   readonly server: RestServer;
   readonly port: number;
   readonly log: readonly string[];
-  call(method: string, path: string, body?: unknown, headers?: OutgoingHttpHeaders): Promise<Called>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: OutgoingHttpHeaders,
+  ): Promise<Called>;
   /** `call` that must succeed; gives the `result`. */
   ok(method: string, path: string, body?: unknown): Promise<unknown>;
   /** `call` that must fail: `<status> <text of the error>`. */

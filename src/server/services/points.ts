@@ -63,6 +63,7 @@ export class PointService {
 }
 
 function storableChange(change: PointChange, collection: CollectionState): UpdateOperation {
+  if (isEmpty(change)) throw new RequestError('bad_request', 'Empty update request');
   switch (change.kind) {
     case 'upsert':
     case 'update_vectors':
@@ -78,6 +79,12 @@ function storableChange(change: PointChange, collection: CollectionState): Updat
     default:
       return change;
   }
+}
+
+/** An upsert of no points, or a deletion by an empty list. */
+function isEmpty(change: PointChange): boolean {
+  if (change.kind === 'upsert') return change.points.ids.length === 0;
+  return change.kind === 'delete_points' && change.selector.ids?.length === 0;
 }
 
 function resultOf(answer: ShardUpdateAnswer | null): UpdateResult {

@@ -10,7 +10,7 @@ import { readFilterText, readPayloadPath, refuseShardKey } from './common-fields
 import { canonicalPayload } from './payload.ts';
 import { readPointId, readPointIds } from './point-id.ts';
 import { type FieldReaders, nullable, readList, readStruct, Violations } from './struct.ts';
-import { emptyUpdate, readUpsert } from './upsert.ts';
+import { readUpsert } from './upsert.ts';
 import { VectorColumns } from './vector-columns.ts';
 
 export type ChangeReader = (scanner: JsonScanner, violations: Violations) => PointChange;
@@ -25,11 +25,10 @@ export function decodeChange(body: Uint8Array, read: ChangeReader): PointChange 
   return change;
 }
 
-export const readDelete: ChangeReader = (scanner) => {
-  const selector = readRequiredSelector(scanner, 'PointsSelector');
-  if (selector.ids?.length === 0) throw emptyUpdate();
-  return { kind: 'delete_points', selector };
-};
+export const readDelete: ChangeReader = (scanner) => ({
+  kind: 'delete_points',
+  selector: readRequiredSelector(scanner, 'PointsSelector'),
+});
 
 export const readClearPayload: ChangeReader = (scanner) => ({
   kind: 'clear_payload',

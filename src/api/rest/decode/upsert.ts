@@ -42,7 +42,6 @@ export function readUpsert(scanner: JsonScanner, violations: Violations): PointC
     const text = 'Format error in JSON body: Invalid PointInsertOperations format';
     throw new RequestError('format', text);
   }
-  if (points.ids.length === 0) throw emptyUpdate();
   return { kind: 'upsert', points, mode, filter };
 }
 
@@ -54,10 +53,6 @@ const updateModes = [
 
 function readUpdateMode(scanner: JsonScanner): UpdateMode {
   return nullable(scanner, () => readChoice(scanner, updateModes)) ?? 'upsert';
-}
-
-export function emptyUpdate(): RequestError {
-  return new RequestError('bad_request', 'Empty update request');
 }
 
 /** Payloads of one batch, in order, `{}` where there is none. */
