@@ -67,15 +67,24 @@ function compileCondition(condition: Condition, scope: Scope): FilterNode {
 }
 
 function compileField(condition: FieldCondition, scope: Scope): FilterNode {
-  const { key } = condition;
+  const { key, match } = condition;
   const path = payloadPath(key);
   const field = scope.schema?.get(key);
   const test = field === undefined ? null : indexTestOf(condition, field);
   scope.decisions.push(field === undefined || test === null ? '-' : field.dataType);
+  if (match?.kind === 'any' && match.values.length === 0 && hasOneTest(condition)) {
+    return constant(false);
+  }
   if (field === undefined || test === null) {
     return { kind: 'payload', path, test: fieldPayloadTest(condition) };
   }
   return { kind: 'indexed', key, path, dataType: field.dataType, test };
+}
+
+function hasOneTest(condition: FieldCondition): boolean {
+  const { match, range, datetimeRange, valuesCount, isEmpty, isNull } = condition;
+  const tests = [match, range, datetimeRange, valuesCount, isEmpty, isNull];
+  return tests.filter((test) => test !== null).length === 1;
 }
 
 function compilePresence(

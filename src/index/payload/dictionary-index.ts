@@ -8,7 +8,14 @@
 //   postings        u32: offsets, or words of a bitmap if there are more points than such words
 
 import { assert } from '../../base/assert.ts';
-import { andNotInto, bitsetWordCount, bitsToArray, orInto, setBit } from '../../base/bitset.ts';
+import {
+  andNotInto,
+  bitsetWordCount,
+  bitsToArray,
+  countAnd,
+  orInto,
+  setBit,
+} from '../../base/bitset.ts';
 import { decodeUtf8 } from '../../base/utf8.ts';
 import type { PayloadFieldType } from '../../model/payload-schema.ts';
 import type {
@@ -26,7 +33,7 @@ import {
   numbersOf,
   PresenceBitmaps,
 } from './index-columns.ts';
-import { boundsOfPairs, exactly, noOrderedValues } from './index-estimates.ts';
+import { boundsOfPairs, countListed, exactly, noOrderedValues } from './index-estimates.ts';
 import { compareIndexedValues } from './ordered-values.ts';
 
 type DictionaryType = Extract<PayloadFieldType, 'keyword' | 'uuid' | 'bool'>;
@@ -207,15 +214,31 @@ export class DictionaryIndex implements FieldIndex {
 
   forEachValue(visit: (value: IndexedValue, offsets: Uint32Array) => void): void {
     for (let key = 0; key < this.#postingCounts.length; key += 1) {
-      const bytes = this.#keys.subarray(this.#keyStarts[key], this.#keyStarts[key + 1]);
       const posting = this.#postingAt(key);
       const offsets = this.#isBitmap(key) ? bitsToArray(posting) : posting;
-      visit(decodeKey(this.dataType, bytes), offsets);
+      visit(this.#valueAt(key), offsets);
     }
+  }
+
+  countValues(among: Uint32Array, visit: (value: IndexedValue, count: number) => void): void {
+    for (let key = 0; key < this.#postingCounts.length; key += 1) {
+      const posting = this.#postingAt(key);
+      const count = this.#isBitmap(key) ? countAnd(posting, among) : countListed(posting, among);
+      if (count > 0) visit(this.#valueAt(key), count);
+    }
+  }
+
+  #valueAt(key: number): IndexedValue {
+    const bytes = this.#keys.subarray(this.#keyStarts[key], this.#keyStarts[key + 1]);
+    return decodeKey(this.dataType, bytes);
   }
 
   /** Points with a value outside of the list. */
   #collectExcept(values: ReadonlySet<IndexedValue>, into: Uint32Array): void {
+    if (values.size === 0) {
+      orInto(into, this.#presence.holders());
+      return;
+    }
     const listed = new Set<number>();
     for (const value of values) listed.add(this.#find(value));
     const { pointCount, pairCount } = this.#presence.counts;

@@ -30,6 +30,9 @@ export interface BetweenTest {
   readonly highOpen: boolean;
 }
 
+/** Every point that holds an indexed value. */
+export const holdsAnyValue: IndexTest = { kind: 'except', values: new Set() };
+
 /**
  * Emptiness and nullness of the values at the path (spec/query §4.6). A value is empty when it is
  * null or `[]`; it holds null when it is null or an array with a null in it.
@@ -73,4 +76,6 @@ export interface FieldIndex {
   ordered(order: Pick<OrderBy, 'direction' | 'startFrom'>): OrderedValues;
   /** Every distinct value, ascending, with the offsets that hold it (valid during the call only). */
   forEachValue(visit: (value: IndexedValue, offsets: Uint32Array) => void): void;
+  /** Every distinct value of the points in the bitmap `among`, ascending, with their number (> 0). */
+  countValues(among: Uint32Array, visit: (value: IndexedValue, count: number) => void): void;
 }

@@ -1,5 +1,5 @@
-// Bounds on numbers of points from numbers of (value, point) pairs, and what an index without order
-// answers to an ordered scroll.
+// Counts of points, and bounds on them from counts of (value, point) pairs; and what an index without
+// order answers to an ordered scroll.
 
 import type { Cardinality, OrderedValues } from './field-index.ts';
 import type { IndexCounts } from './index-columns.ts';
@@ -9,6 +9,16 @@ export const noOrderedValues: OrderedValues = {
   offsetAt: () => -1,
   valueAt: () => 0,
 };
+
+/** How many of `offsets` have their bit set in `among`. */
+export function countListed(offsets: Uint32Array, among: Uint32Array): number {
+  let count = 0;
+  for (let at = 0; at < offsets.length; at += 1) {
+    const offset = offsets[at] as number;
+    count += ((among[offset >>> 5] as number) >>> (offset & 31)) & 1;
+  }
+  return count;
+}
 
 export function exactly(count: number): Cardinality {
   return { min: count, expected: count, max: count };

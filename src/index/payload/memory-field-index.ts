@@ -2,7 +2,7 @@
 // in flat columns, so that an indexed condition parses no JSON and is one loop over numbers. Belongs
 // to one thread. Offsets grow by appending; a payload change of a point is a `set` on its offset.
 
-import { countBits, setBit } from '../../base/bitset.ts';
+import { countBits, nextBit, setBit } from '../../base/bitset.ts';
 import { extractValues, type PayloadPath, payloadPath } from '../../model/payload-path.ts';
 import {
   indexCapabilities,
@@ -138,6 +138,15 @@ export class MemoryFieldIndex implements FieldIndex {
     }
     const sorted = [...offsetsByValue].sort(([a], [b]) => compareIndexedValues(a, b));
     for (const [value, offsets] of sorted) visit(value, Uint32Array.from(offsets));
+  }
+
+  countValues(among: Uint32Array, visit: (value: IndexedValue, count: number) => void): void {
+    const counts = new Map<IndexedValue, number>();
+    for (let offset = nextBit(among, 0); offset >= 0; offset = nextBit(among, offset + 1)) {
+      for (const value of this.valuesAt(offset)) counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    const sorted = [...counts].sort(([a], [b]) => compareIndexedValues(a, b));
+    for (const [value, count] of sorted) visit(value, count);
   }
 
   #reach(offset: number): void {

@@ -38,4 +38,6 @@ export class PresenceIndex implements FieldIndex {
   }
 
   forEachValue(): void {}
+
+  countValues(): void {}
 }

@@ -24,7 +24,7 @@ import {
   numbersOf,
   PresenceBitmaps,
 } from './index-columns.ts';
-import { boundsOfPairs, exactly, noOrderedValues } from './index-estimates.ts';
+import { boundsOfPairs, countListed, exactly, noOrderedValues } from './index-estimates.ts';
 import { compareIndexedValues, lowerBound, orderedSlice } from './ordered-values.ts';
 
 type SortedType = Extract<PayloadFieldType, 'integer' | 'float' | 'datetime'>;
@@ -175,8 +175,19 @@ export class SortedIndex implements FieldIndex {
     }
   }
 
+  countValues(among: Uint32Array, visit: (value: IndexedValue, count: number) => void): void {
+    this.forEachValue((value, offsets) => {
+      const count = countListed(offsets, among);
+      if (count > 0) visit(value, count);
+    });
+  }
+
   /** Everything between the runs of the listed values. */
   #collectExcept(values: ReadonlySet<IndexedValue>, into: Uint32Array): void {
+    if (values.size === 0) {
+      orInto(into, this.#presence.holders());
+      return;
+    }
     const runs = [...values].map((value) => this.#runOf(value)).sort(([a], [b]) => a - b);
     let from = 0;
     for (const [start, end] of runs) {
