@@ -1,13 +1,13 @@
 // Entry of the process: flags, configuration, log, lock, threads; then it waits for a signal.
 // This thread becomes control: it never sees a client's body.
 
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { NativeDisk } from '../io/native/native-disk.ts';
 import { type DiskLock, DiskError } from '../io/ports.ts';
 import { CatalogStore } from '../server/catalog-store.ts';
-import { type FileOutcome, loadSettings } from '../server/config/load-settings.ts';
+import { readConfigFile } from '../server/config/config-file.ts';
+import { loadSettings } from '../server/config/load-settings.ts';
 import type { Settings } from '../server/config/settings.ts';
 import type { Logger } from '../io/ports.ts';
 import { Log } from '../server/log.ts';
@@ -23,8 +23,12 @@ const disk = new NativeDisk();
 async function main(): Promise<void> {
   const options = readCommandLine();
   const { configPath, telemetryDisabled } = options;
-  const environment = process.env;
-  const loaded = loadSettings({ readFile, environment, configPath, telemetryDisabled });
+  const loaded = loadSettings({
+    readFile: readConfigFile,
+    environment: process.env,
+    configPath,
+    telemetryDisabled,
+  });
   if (loaded.kind === 'fatal') return fail(loaded.reason);
   const { settings, messages } = loaded;
   const unbuilt = unbuiltSetting(settings, options);
@@ -107,7 +111,9 @@ function takeStorage(settings: Settings): DiskLock {
 
 async function clearScratch(settings: Settings): Promise<void> {
   const { storage_path: storage, snapshots_path: snapshots, temp_path: temp } = settings.storage;
-  for (const path of [`${storage}/tmp`, `${snapshots}/tmp`, ...(temp === null ? [] : [temp])]) {
+  // `temp_path` may be shared with other programs, e.g. /tmp: only our folder in it is ours to empty.
+  const own = temp === null ? [] : [`${temp}/octant`];
+  for (const path of [`${storage}/tmp`, `${snapshots}/tmp`, ...own]) {
     if (!disk.exists(path)) continue;
     for (const entry of disk.list(path)) await disk.removeTree(`${path}/${entry.name}`);
   }
@@ -156,16 +162,6 @@ function printBanner(settings: Settings): void {
       '',
     ].join('\n'),
   );
-}
-
-function readFile(path: string): FileOutcome {
-  try {
-    return { kind: 'found', text: readFileSync(path, 'utf8') };
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null;
-    if (code === 'ENOENT') return { kind: 'missing' };
-    return { kind: 'unreadable', reason: error instanceof Error ? error.message : String(error) };
-  }
 }
 
 function fail(reason: string): never {
