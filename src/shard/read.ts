@@ -4,6 +4,9 @@
 // Order matters: give older segments first and the one that takes new points last. A point moves
 // only towards the end of that list (a new copy is written before the old one is marked deleted),
 // so a read that goes the same way can meet a point twice but can never miss it.
+//
+// Published segments never change, so their hits are fetched at the end, for the best ones only.
+// A point in memory may change or go while others are searched: it is fetched as soon as found.
 
 import type {
   OrderedRecord,
@@ -16,22 +19,28 @@ import type {
 } from '../model/read.ts';
 import { unreachable } from '../base/assert.ts';
 import type { PointId } from '../model/point-id.ts';
+import { MemorySegment } from '../segment/memory-segment.ts';
 import type { Pause, SegmentReader } from '../segment/segment-reader.ts';
 import { compareHits, compareOrdered, compareRecords, newestOnly } from './merge.ts';
 
 type Read<Kind extends ShardReadRequest['kind']> = Extract<ShardReadRequest, { kind: Kind }>;
 
-/** A point found in one of the segments, not yet fetched. */
+/** A point found in one of the segments. */
 interface Located {
   readonly reader: SegmentReader;
   readonly offset: number;
   readonly id: PointId;
   readonly version: number;
+  /** `null`: not yet fetched. */
+  readonly record: PointRecord | null;
 }
+
+/** May grow while it is walked: an owner adds the memory segments that were begun meanwhile. */
+export type Readers = Iterable<SegmentReader>;
 
 export async function executeRead(
   request: ShardReadRequest,
-  readers: readonly SegmentReader[],
+  readers: Readers,
   pause: Pause,
 ): Promise<ShardReadAnswer> {
   switch (request.kind) {
@@ -55,14 +64,15 @@ export async function executeRead(
 
 async function search(
   task: SearchTask,
-  readers: readonly SegmentReader[],
+  readers: Readers,
   pause: Pause,
 ): Promise<SearchHit[]> {
   const found: (Located & { readonly sim: number })[] = [];
   for (const reader of readers) {
     const { offsets, sims } = await reader.search(task, pause);
     for (let index = 0; index < offsets.length; index += 1) {
-      found.push({ ...locate(reader, offsets[index] ?? 0), sim: sims[index] ?? 0 });
+      const point = locate(reader, offsets[index] ?? 0, task.parts);
+      if (point !== null) found.push({ ...point, sim: sims[index] ?? 0 });
     }
   }
   const best = newestOnly(found).sort(compareHits).slice(0, task.limit);
@@ -71,14 +81,17 @@ async function search(
 
 async function scroll(
   request: Read<'scroll'>,
-  readers: readonly SegmentReader[],
+  readers: Readers,
   pause: Pause,
 ): Promise<PointRecord[]> {
   const found: Located[] = [];
   for (const reader of readers) {
     const { filter, from, limit } = request;
     const offsets = await reader.offsetsById(filter, from, limit, pause);
-    for (const offset of offsets) found.push(locate(reader, offset));
+    for (const offset of offsets) {
+      const point = locate(reader, offset, request.parts);
+      if (point !== null) found.push(point);
+    }
   }
   const first = newestOnly(found).sort(compareRecords).slice(0, request.limit);
   return fetchAll(first, request.parts, pause, (_point, record) => record);
@@ -86,14 +99,15 @@ async function scroll(
 
 async function orderedScroll(
   request: Read<'ordered_scroll'>,
-  readers: readonly SegmentReader[],
+  readers: Readers,
   pause: Pause,
 ): Promise<OrderedRecord[]> {
   const found: (Located & { readonly orderValue: number | bigint })[] = [];
   for (const reader of readers) {
     const { filter, order, limit } = request;
     for (const { offset, value } of await reader.offsetsByValue(filter, order, limit, pause)) {
-      found.push({ ...locate(reader, offset), orderValue: value });
+      const point = locate(reader, offset, request.parts);
+      if (point !== null) found.push({ ...point, orderValue: value });
     }
   }
   const first = newestOnly(found).sort(compareOrdered(request.order)).slice(0, request.limit);
@@ -107,7 +121,7 @@ const sliceCount = 256;
 
 async function retrieve(
   request: Read<'retrieve'>,
-  readers: readonly SegmentReader[],
+  readers: Readers,
   pause: Pause,
 ): Promise<PointRecord[]> {
   const records: PointRecord[] = [];
@@ -115,7 +129,7 @@ async function retrieve(
     if (start > 0) await pause();
     for (const id of request.ids.slice(start, start + sliceCount)) {
       const point = findNewest(id, readers);
-      if (point !== null) records.push(fetchRecord(point, request.parts));
+      if (point !== null) records.push(fetchRecord(point.reader, point.offset, request.parts));
     }
   }
   return records;
@@ -123,7 +137,7 @@ async function retrieve(
 
 async function count(
   request: Read<'count'>,
-  readers: readonly SegmentReader[],
+  readers: Readers,
   pause: Pause,
 ): Promise<number> {
   const { filter, exact } = request;
@@ -136,18 +150,26 @@ async function count(
   return Math.round(total);
 }
 
-function locate(reader: SegmentReader, offset: number): Located {
-  return { reader, offset, id: reader.idAt(offset), version: reader.versionAt(offset) };
+/** `null` when the point has gone in the moment between being found and this call. */
+function locate(reader: SegmentReader, offset: number, parts: WithParts): Located | null {
+  const id = reader.idAt(offset);
+  const version = reader.versionAt(offset);
+  if (!(reader instanceof MemorySegment)) return { reader, offset, id, version, record: null };
+  if (!reader.isLive(offset)) return null;
+  return { reader, offset, id, version, record: fetchRecord(reader, offset, parts) };
 }
 
 /** The copy with the highest version; of equal versions the later segment's. */
-function findNewest(id: PointId, readers: readonly SegmentReader[]): Located | null {
-  let newest: Located | null = null;
+function findNewest(
+  id: PointId,
+  readers: Readers,
+): { readonly reader: SegmentReader; readonly offset: number } | null {
+  let newest: { reader: SegmentReader; offset: number; version: number } | null = null;
   for (const reader of readers) {
     const offset = reader.findOffset(id);
     if (offset < 0) continue;
-    const point = locate(reader, offset);
-    if (newest === null || point.version >= newest.version) newest = point;
+    const version = reader.versionAt(offset);
+    if (newest === null || version >= newest.version) newest = { reader, offset, version };
   }
   return newest;
 }
@@ -161,13 +183,15 @@ async function fetchAll<Point extends Located, Result>(
   const results: Result[] = [];
   for (const point of points) {
     if (results.length % sliceCount === sliceCount - 1) await pause();
-    results.push(finish(point, fetchRecord(point, parts)));
+    const record = point.record ?? fetchRecord(point.reader, point.offset, parts);
+    results.push(finish(point, record));
   }
   return results;
 }
 
-function fetchRecord(point: Located, parts: WithParts): PointRecord {
-  const { reader, offset, id, version } = point;
+function fetchRecord(reader: SegmentReader, offset: number, parts: WithParts): PointRecord {
+  const id = reader.idAt(offset);
+  const version = reader.versionAt(offset);
   const payload = parts.payload ? reader.payloadAt(offset) : null;
   if (parts.vectors === false) return { id, version, payload, vectors: null };
   const names = parts.vectors === true ? reader.vectorNames() : parts.vectors;

@@ -10,23 +10,35 @@
 // within one view, so a point that moves meanwhile is seen at least once.
 
 import type { ShardReadAnswer } from '../model/read.ts';
-
-/** Stands for `segment/shared-segment.ts` until that file is there. */
-export interface SharedSegment {
-  readonly id: string;
-}
+import type { PayloadSchema } from '../model/payload-schema.ts';
+import type { SharedSegment } from '../segment/shared-segment.ts';
 
 export interface ShardView {
   /** Grows by at least one with each change. The first view of an opened shard has number 1. */
   readonly number: number;
   /** Oldest first. Cloning them to another thread shares their memory. */
   readonly segments: readonly SharedSegment[];
+  /** The payload indexes in force; filters mean what they say. */
+  readonly schema: PayloadSchema;
+  /** `optimizers_config.indexing_threshold` in force, for `indexed_only`. */
+  readonly indexingThresholdKb: number;
   /**
-   * One shared number. Odd while points move between segments; a reader that finds the same even
-   * number before its published half and after the owner's answer has counted a still shard.
+   * Grows when `schema`, the threshold or the indexes of a segment change. A reader of a segment opened for an
+   * earlier view may go on being used only if the revision is the same.
+   */
+  readonly revision: number;
+  /**
+   * Two shared numbers. `moveCell`: odd while points move between segments; a reader that finds the
+   * same even number before its published half and after the owner's answer has counted a still
+   * shard. `memoryCell`: 0 while the owner has no point in memory: its half is empty then and need
+   * not be asked for. Read it after the published half.
    */
   readonly moveCount: Int32Array;
 }
+
+/** Positions in `ShardView.moveCount`. */
+export const moveCell = 0;
+export const memoryCell = 1;
 
 /** The owner's half of a read. */
 export interface MemoryAnswer {
