@@ -33,7 +33,5 @@ function conditionFaults(condition: Condition, path: string): readonly string[] 
   const { match, range, datetimeRange, valuesCount, isEmpty, isNull } = condition;
   const tests = [match, range, datetimeRange, valuesCount, isEmpty, isNull];
   if (tests.some((test) => test !== null)) return [];
-  return [
-    `${path}.__all__: Validation error: At least one field condition must be specified [{}]`,
-  ];
+  return [`${path}.__all__: Validation error: At least one field condition must be specified [{}]`];
 }
