@@ -49,6 +49,8 @@ export class Log {
     this.#stdout = options.stdout ?? descriptorSink(1, gatherBytes);
     this.#isTerminal = options.isTerminal ?? process.stdout.isTTY;
     this.configure(settings);
+    // In a worker this is the end of the thread.
+    if (options.stdout === undefined) process.on('exit', () => this.flush());
   }
 
   /** Replaces what is written, and how. Loggers that were handed out follow. */
@@ -115,13 +117,6 @@ export class Log {
     for (const output of this.#outputs) output.close();
     this.#outputs = [];
   }
-}
-
-/** The log of this thread, spoken to as `target`; flushed when the thread ends. */
-export function openLog(settings: LogSettings, target: string): Logger {
-  const log = new Log(settings);
-  process.on('exit', () => log.flush());
-  return log.logger(target);
 }
 
 function lineOf(format: LogSinkFormat, colored: boolean): (record: LogRecord) => string {

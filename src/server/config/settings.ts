@@ -304,7 +304,6 @@ export const settingsSection = section({
 });
 
 export type Settings = SectionValue<(typeof settingsSection)['shape']>;
-export type LoggerSettings = SectionValue<(typeof logger)['shape']>;
 export type LogSinkFormat = 'text' | 'json';
 
 /** What holds when nobody says anything. */
