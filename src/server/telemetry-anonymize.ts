@@ -35,7 +35,7 @@ function anonymizedConfig(value: unknown): unknown {
   const { metadata: _metadata, uuid, ...rest } = value as Record<string, unknown>;
   const members = Object.entries(rest).map(([name, inner]) => [
     name,
-    name === 'params' ? anonymized(inner, name) : inner,
+    name === 'params' || namedMaps.has(name) ? anonymized(inner, name) : inner,
   ]);
   const shownUuid = typeof uuid === 'string' ? { uuid: shortHash(uuid) } : {};
   return { ...(Object.fromEntries(members) as object), ...shownUuid };
