@@ -18,7 +18,8 @@ const queueBytesMax = 256 * 1024 * 1024;
 
 assert(parentPort !== null, 'this file is the entry of a worker thread');
 const { workerIndex, slotCount, settings } = workerData as WorkerStart;
-const log = new Log(settings).logger('octant');
+const logs = new Log(settings);
+const log = logs.logger('octant');
 const disk = new NativeDisk();
 
 new WorkerRuntime(parentPort, {
@@ -36,7 +37,10 @@ new WorkerRuntime(parentPort, {
     const { host, http_port: port } = settings.service;
     return {
       listen: () => server.listen({ host, port, reusePort: true }),
-      close: () => server.close(drainMs),
+      close: async () => {
+        await server.close(drainMs);
+        logs.flush();
+      },
       requestSeries: () => server.requestSeries(),
     };
   },
