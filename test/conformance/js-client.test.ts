@@ -110,14 +110,6 @@ test('reads', async () => {
   const name = 'cities';
   const page = await client.scroll(name, { limit: 2, with_payload: false });
   assert.equal(page.next_page_offset, 3);
-  const searches = [
-    { vector, limit: 1 },
-    { vector, limit: 2 },
-  ];
-  assert.deepEqual(
-    (await client.searchBatch(name, { searches })).map((one) => one.length),
-    [1, 2],
-  );
   const batch = await client.queryBatch(name, { searches: [{ query: 1, limit: 1 }] });
   assert.equal(batch[0]?.points.length, 1);
   await assert.rejects(client.query(name, { query: [1] }), /Bad Request/);
