@@ -4,9 +4,10 @@
 // and is started again with the next one.
 
 import type { Worker } from 'node:worker_threads';
-import type { VectorMemory } from '../../kernels/vector-memory.ts';
 import type { Logger } from '../../io/ports.ts';
 import { RequestError } from '../../model/request-error.ts';
+import type { OpenGraph } from '../../segment/build-vectors.ts';
+import type { OpenGraph } from '../../segment/build-vectors.ts';
 import type { BuildJob, BuildResult } from '../../shard/ports.ts';
 import { ThreadPort } from './thread-port.ts';
 
@@ -22,7 +23,7 @@ export type BuilderUpCalls = {
 };
 
 export interface AssistRequest {
-  readonly vectorMemory: VectorMemory;
+  readonly vectorMemory: OpenGraph;
   /** One shared number; not 0 = stop. */
   readonly cancel: Int32Array;
 }

@@ -2,14 +2,13 @@
 // builder is working on. It gives way only to look whether its job was cancelled.
 
 import type { Disk } from '../../io/ports.ts';
-import type { VectorMemory } from '../../kernels/vector-memory.ts';
+import { DiskError } from '../../io/ports.ts';
 import { RequestError } from '../../model/request-error.ts';
 import { type BuildResult, buildSegment } from '../../segment/build.ts';
-import { helpBuildGraph } from '../../segment/build-vectors.ts';
+import { helpBuildGraph, type OpenGraph } from '../../segment/build-vectors.ts';
 import type { Pause } from '../../segment/segment-reader.ts';
 import type { BuildJob } from '../../shard/ports.ts';
 import { CorruptFileError } from '../../storage/corrupt-file.ts';
-import { DiskError } from '../../io/ports.ts';
 import type { BuilderCalls, BuilderUpCalls } from './builder-pool.ts';
 import { type PortLike, ThreadPort } from './thread-port.ts';
 
@@ -29,8 +28,8 @@ export class BuilderRuntime {
       port,
       {
         build: ({ job, cancel }) => this.#build(job, cancel),
-        assist: async ({ vectorMemory, cancel }) => {
-          await helpBuildGraph(vectorMemory, options.slot, cancelPause(cancel));
+        assist: async ({ graph, cancel }) => {
+          await helpBuildGraph(graph, options.slot, cancelPause(cancel));
           return null;
         },
       },
@@ -44,11 +43,14 @@ export class BuilderRuntime {
   async #build(job: BuildJob, cancel: Int32Array): Promise<BuildResult> {
     const helping: Promise<null>[] = [];
     const { slot, disk } = this.#options;
-    const onGraphOpen = (vectorMemory: VectorMemory): void => {
-      helping.push(this.#control.call('want_assistance', { vectorMemory, cancel }));
+    const onGraphOpen = (vectorMemory: OpenGraph): void => {
+      helping.push(this.#control.call('want_assistance', { graph, cancel }));
     };
     try {
-      return await buildSegment({ ...job, slot }, { disk, pause: cancelPause(cancel), onGraphOpen });
+      return await buildSegment(
+        { ...job, slot },
+        { disk, pause: cancelPause(cancel), onGraphOpen },
+      );
     } catch (error) {
       // A full disk or a damaged source is no bug of this thread: the shard decides what follows.
       if (error instanceof RequestError) throw error;
@@ -62,8 +64,8 @@ export class BuilderRuntime {
 }
 
 function cancelPause(cancel: Int32Array): Pause {
-  return async () => {
-    if (Atomics.load(cancel, 0) === 0) return;
-    throw new RequestError('unavailable', 'cancelled');
+  return () => {
+    if (Atomics.load(cancel, 0) === 0) return Promise.resolve();
+    return Promise.reject(new RequestError('unavailable', 'cancelled'));
   };
 }
