@@ -3,7 +3,7 @@
 // threads at once: each calls `helpBuildGraph` on the same memory with its own slot.
 
 import { assert } from '../base/assert.ts';
-import { VectorKernel } from '../kernels/kernel.ts';
+import { type BuildPlan, VectorKernel } from '../kernels/kernel.ts';
 import { rowBytesOf } from '../kernels/layout.ts';
 import { readRow } from '../kernels/rows.ts';
 import { createVectorMemory, type VectorMemory } from '../kernels/vector-memory.ts';
@@ -36,7 +36,12 @@ export interface VectorBuild {
   readonly slotCount: number;
   readonly pause: Pause;
   /** Told when the graph can be helped with. */
-  readonly onGraphOpen: (memory: VectorMemory) => void;
+  readonly onGraphOpen: (graph: OpenGraph) => void;
+}
+
+/** A graph that is being built. Structured-cloneable: post it to threads that can help. */
+export interface OpenGraph extends VectorMemory {
+  readonly plan: BuildPlan;
 }
 
 export async function buildVectors(
@@ -60,9 +65,9 @@ export async function buildVectors(
     await markAbsent(rows, kernel, build);
     if (memory.layout.graph !== null) {
       await encodeAll(rows, kernel, build);
-      kernel.beginBuild(build.plan.pointCount);
-      build.onGraphOpen(memory);
-      while (!kernel.buildLoop(insertCount).done) await build.pause();
+      const plan = kernel.planBuild(build.plan.pointCount);
+      build.onGraphOpen({ ...memory, plan });
+      await insertAll(kernel, plan, build.pause);
     }
     await writer.memory(config, memory, presentCount);
     return { config, presentCount, memory, rowsFile };
@@ -72,13 +77,12 @@ export async function buildVectors(
 }
 
 /** Inserts points until all are in the graph, together with all other threads that do the same. */
-export async function helpBuildGraph(
-  memory: VectorMemory,
-  slot: number,
-  pause: Pause,
-): Promise<void> {
-  const kernel = VectorKernel.open(memory, slot);
-  while (!kernel.buildLoop(insertCount).done) await pause();
+export async function helpBuildGraph(graph: OpenGraph, slot: number, pause: Pause): Promise<void> {
+  await insertAll(VectorKernel.open(graph, slot), graph.plan, pause);
+}
+
+async function insertAll(kernel: VectorKernel, plan: BuildPlan, pause: Pause): Promise<void> {
+  while (!kernel.buildLoop(plan, insertCount).done) await pause();
 }
 
 function allocate(build: VectorBuild): VectorMemory {

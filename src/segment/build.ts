@@ -6,14 +6,13 @@
 import { assert } from '../base/assert.ts';
 import { bitsetWordCount } from '../base/bitset.ts';
 import type { Disk } from '../io/ports.ts';
-import type { VectorMemory } from '../kernels/vector-memory.ts';
 import { elementBytes, type VectorConfig } from '../model/collection-config.ts';
 import type { PayloadSchema } from '../model/payload-schema.ts';
 import type { PointId } from '../model/point-id.ts';
 import { buildIndexColumns } from './build-field-index.ts';
 import { buildPayloads } from './build-payloads.ts';
 import { type BuildSource, openSource, type SourceReader } from './build-source.ts';
-import { buildVectors } from './build-vectors.ts';
+import { buildVectors, type OpenGraph } from './build-vectors.ts';
 import { fixedColumns } from './column-names.ts';
 import { allocateIdColumns, encodeIds, type IdColumns } from './id-column.ts';
 import { type MergePlan, planMerge } from './merge-plan.ts';
@@ -51,7 +50,7 @@ export interface BuildPorts {
   /** Awaited every few milliseconds; throws to cancel the build. */
   readonly pause: Pause;
   /** Told of each graph while it can be helped with: see `helpBuildGraph`. */
-  readonly onGraphOpen?: (memory: VectorMemory) => void;
+  readonly onGraphOpen?: (graph: OpenGraph) => void;
 }
 
 export interface BuildResult {

@@ -97,7 +97,7 @@ test('a built segment answers like the model, before and after it is saved and l
       await checkReader(open(shared, disk, 1), model);
       assert.equal(deletedCount(shared), built.deletedCount);
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 

@@ -239,14 +239,21 @@ export async function addFieldIndex(
   const generation = Math.max(0, ...metadata.fieldIndexes.map((known) => known.generation)) + 1;
   const files = await writer.fieldIndex(index, generation);
   await disk.syncDir(directory);
+  const addedBytes = writer.files.reduce((sum, file) => sum + file.bytes, 0);
+  const stats = {
+    ...metadata.stats,
+    memoryBytes: metadata.stats.memoryBytes + addedBytes,
+    diskBytes: metadata.stats.diskBytes + addedBytes,
+  };
   const next = {
     ...metadata,
+    stats,
     fieldIndexes: [...metadata.fieldIndexes.filter((known) => known.field !== field), files],
     files: [...metadata.files, ...writer.files],
   };
   await writeMetadata(disk, directory, next);
   const others = shared.fieldIndexes.filter((known) => known.field !== field);
-  return { ...shared, fieldIndexes: [...others, index], files: next.files };
+  return { ...shared, fieldIndexes: [...others, index], files: next.files, stats };
 }
 
 /** Forgets the index of a field; its files stay until the segment goes. */

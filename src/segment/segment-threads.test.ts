@@ -7,13 +7,12 @@ import { after, before, test } from 'node:test';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { Prng } from '../base/prng.ts';
 import { NativeDisk } from '../io/native/native-disk.ts';
-import type { VectorMemory } from '../kernels/vector-memory.ts';
 import type { VectorConfig } from '../model/collection-config.ts';
 import { filterFromText } from '../model/filter-json.ts';
 import type { PayloadSchema } from '../model/payload-schema.ts';
 import type { SearchTask } from '../model/read.ts';
 import { type BuildJob, buildSegment } from './build.ts';
-import { helpBuildGraph } from './build-vectors.ts';
+import { helpBuildGraph, type OpenGraph } from './build-vectors.ts';
 import { MemorySegment } from './memory-segment.ts';
 import { PublishedSegment } from './published-segment.ts';
 import { loadSegment } from './segment-files.ts';
@@ -26,7 +25,7 @@ const schema: PayloadSchema = new Map([['tenth', { dataType: 'integer', params: 
 const slotCount = 3;
 
 type Message =
-  | { readonly kind: 'help'; readonly memory: VectorMemory }
+  | { readonly kind: 'help'; readonly graph: OpenGraph }
   | { readonly kind: 'search'; readonly shared: SharedSegment; readonly tasks: SearchTask[] }
   | { readonly kind: 'delete'; readonly shared: SharedSegment; readonly offset: number };
 
@@ -43,7 +42,7 @@ async function searchAll(segment: PublishedSegment, tasks: SearchTask[]): Promis
 async function serve(message: Message): Promise<unknown> {
   switch (message.kind) {
     case 'help':
-      await helpBuildGraph(message.memory, 2, noPause);
+      await helpBuildGraph(message.graph, 2, noPause);
       return null;
     case 'search':
       return searchAll(open(message.shared, 2), message.tasks);
@@ -110,8 +109,8 @@ function startTests(): void {
       slot: 1,
     };
     const helpers: Promise<unknown>[] = [];
-    const onGraphOpen = (memory: VectorMemory) => {
-      if (helped) helpers.push(ask({ kind: 'help', memory }));
+    const onGraphOpen = (graph: OpenGraph) => {
+      if (helped) helpers.push(ask({ kind: 'help', graph }));
     };
     const { segment } = await buildSegment(job, { disk, pause: eventTurn, onGraphOpen });
     await Promise.all(helpers);
