@@ -7,7 +7,6 @@ import type { Worker } from 'node:worker_threads';
 import type { Logger } from '../../io/ports.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { OpenGraph } from '../../segment/build-vectors.ts';
-import type { OpenGraph } from '../../segment/build-vectors.ts';
 import type { BuildJob, BuildResult } from '../../shard/ports.ts';
 import { ThreadPort } from './thread-port.ts';
 
@@ -23,7 +22,7 @@ export type BuilderUpCalls = {
 };
 
 export interface AssistRequest {
-  readonly vectorMemory: OpenGraph;
+  readonly graph: OpenGraph;
   /** One shared number; not 0 = stop. */
   readonly cancel: Int32Array;
 }

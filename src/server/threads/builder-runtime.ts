@@ -1,8 +1,7 @@
 // One builder thread: builds segments, one at a time, and lends its hands to graphs that another
 // builder is working on. It gives way only to look whether its job was cancelled.
 
-import type { Disk } from '../../io/ports.ts';
-import { DiskError } from '../../io/ports.ts';
+import { type Disk, DiskError } from '../../io/ports.ts';
 import { RequestError } from '../../model/request-error.ts';
 import { type BuildResult, buildSegment } from '../../segment/build.ts';
 import { helpBuildGraph, type OpenGraph } from '../../segment/build-vectors.ts';
@@ -43,7 +42,7 @@ export class BuilderRuntime {
   async #build(job: BuildJob, cancel: Int32Array): Promise<BuildResult> {
     const helping: Promise<null>[] = [];
     const { slot, disk } = this.#options;
-    const onGraphOpen = (vectorMemory: OpenGraph): void => {
+    const onGraphOpen = (graph: OpenGraph): void => {
       helping.push(this.#control.call('want_assistance', { graph, cancel }));
     };
     try {
