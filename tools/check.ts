@@ -1,5 +1,5 @@
-// `npm run check`: every tool at once, each with its findings in one form, one exit code. Changes no
-// file. Names of steps as arguments run only these, e.g. `npm run check -- lint tidy`.
+// `npm run check`: every tool at once, each with its findings in one form, one exit code. Changes
+// no file. Names of steps as arguments run only these, e.g. `npm run check -- lint tidy`.
 // Accepted findings: tools/exceptions.json.
 
 import { spawn } from 'node:child_process';

@@ -3,6 +3,7 @@
 
 import path from 'node:path';
 import type { Finding } from './exceptions.ts';
+import { wrapComments } from './wrap-comments.ts';
 
 /** What the documents may name. */
 export interface Known {
@@ -55,6 +56,9 @@ export function sourceFindings(file: string, text: string): readonly Finding[] {
   const first = lines.find((line) => line.trim() !== '' && !line.startsWith('#!')) ?? '';
   if (!isTest && !/^\/[/*]/.test(first)) {
     report('header', 0, 'the first lines say what the file owns');
+  }
+  if (wrapComments(text) !== text) {
+    report('columns', 0, 'comments wider than 100 columns: run npm run format');
   }
   for (const [at, line] of lines.entries()) {
     if (/\b(TODO|FIXME|XXX)\b(?!\s*\(#\d+\))/.test(line)) {

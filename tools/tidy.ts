@@ -19,12 +19,11 @@ const skipped: ReadonlySet<string> = new Set(['node_modules', '.git', '.cache', 
 /** All findings, in the order of paths. */
 export function tidyFindings(root: string): readonly Finding[] {
   const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
-  const sources = sourceFolders.flatMap((folder) => filesUnder(root, folder, /\.(ts|mjs|cjs)$/));
+  const sources = sourceFiles(root);
   const documents = documentFolders.flatMap((folder) =>
     filesUnder(root, folder, /\.md$/, folder !== '.'),
   );
-  const written = sources.filter((file) => !file.endsWith('.generated.ts'));
-  const texts = new Map(written.map((file) => [file, read(file)]));
+  const texts = sourceTexts(root);
   const words = new Set(
     [...texts.values()].flatMap((text) => text.match(/[A-Za-z_$][\w$]*/g) ?? []),
   );
@@ -48,6 +47,16 @@ export function tidyFindings(root: string): readonly Finding[] {
       return folderReadmeFindings(folder, known.pathExists(file) ? read(file) : null);
     }),
   ].toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
+}
+
+/** Path → text of every source file that a person writes. */
+export function sourceTexts(root: string): ReadonlyMap<string, string> {
+  const written = sourceFiles(root).filter((file) => !file.endsWith('.generated.ts'));
+  return new Map(written.map((file) => [file, readFileSync(path.join(root, file), 'utf8')]));
+}
+
+function sourceFiles(root: string): readonly string[] {
+  return sourceFolders.flatMap((folder) => filesUnder(root, folder, /\.(ts|mjs|cjs)$/));
 }
 
 function filesUnder(root: string, folder: string, name: RegExp, recursive = true): string[] {

@@ -1,8 +1,8 @@
-// Where log records go: to stdout, and to a file if asked. Every thread opens its own log and writes
-// whole lines straight to the file descriptor. Warnings and errors are written at once, so a thread
-// that dies has said why; lines of lesser weight (one for each request) gather for a moment when
-// they follow each other closely. Only the main thread collects lines for the file until its buffer
-// is full.
+// Where log records go: to stdout, and to a file if asked. Every thread opens its own log and
+// writes whole lines straight to the file descriptor. Warnings and errors are written at once, so a
+// thread that dies has said why; lines of lesser weight (one for each request) gather for a moment
+// when they follow each other closely. Only the main thread collects lines for the file until its
+// buffer is full.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';

@@ -1,5 +1,5 @@
-// The configuration before anyone knows what its keys mean: tables, lists and scalars, each with the
-// place it was written at, so that a complaint can name it. Later sources are laid over earlier
+// The configuration before anyone knows what its keys mean: tables, lists and scalars, each with
+// the place it was written at, so that a complaint can name it. Later sources are laid over earlier
 // ones table by table; anything that is not a table replaces what was there as a whole.
 
 export type Scalar = null | boolean | number | bigint | string;

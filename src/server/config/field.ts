@@ -78,7 +78,9 @@ function readFlag(node: ConfigNode): boolean | Fault {
   return mismatch(node, 'a boolean');
 }
 
-/** `storable` is what the wanted type can hold at all: fatal outside. `limit` is only warned about. */
+/**
+ * `storable` is what the wanted type can hold at all: fatal outside. `limit` is only warned about.
+ */
 export interface IntegerOptions {
   readonly storable?: IntegerType;
   readonly limit?: Range;

@@ -1,6 +1,6 @@
 // The configuration from all its sources, in their order: built-in defaults, config/config,
-// config/{RUN_MODE}, config/local, the file of --config-path, the environment. Pure but for `files`.
-// What there is to say about it comes back as messages, because logging is not set up yet.
+// config/{RUN_MODE}, config/local, the file of --config-path, the environment. Pure but for
+// `files`. What there is to say about it comes back as messages, because logging is not set up yet.
 
 import type { ConfigTable } from './config-tree.ts';
 import { layOver, tableOf } from './config-tree.ts';

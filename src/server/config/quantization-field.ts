@@ -1,5 +1,5 @@
-// `storage.collection.quantization`: one of four kinds, in the API's own shape. Its inner values are
-// not coerced from text: the reference reads this key as a union, and a union coerces nothing.
+// `storage.collection.quantization`: one of four kinds, in the API's own shape. Its inner values
+// are not coerced from text: the reference reads this key as a union, and a union coerces nothing.
 
 import type { QuantizationConfig } from '../../model/collection-config.ts';
 import type { ConfigNode, ConfigTable, Scalar } from './config-tree.ts';

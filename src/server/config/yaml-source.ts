@@ -1,5 +1,5 @@
-// One YAML text as a configuration tree. Empty text is an empty tree; several documents in one text,
-// a key given twice, or a top level that is no table is an error.
+// One YAML text as a configuration tree. Empty text is an empty tree; several documents in one
+// text, a key given twice, or a top level that is no table is an error.
 
 import type { YAMLError } from 'yaml';
 import { isAlias, isMap, isScalar, isSeq, type Node, parseAllDocuments } from 'yaml';
