@@ -7,7 +7,7 @@ export {
   centreWidened, clearPadding, encodeDotQuery, encodeRowQuery, encodeRows, encodeWidened,
   normalizeWidened, rotateWidened, scoreBatch,
 } from './codes';
-export { allocateLevel, insertPoint } from './insert';
+export { insertPoint, nearestCode } from './insert';
 export {
-  lastScoredCount, rescore, scanCodes, searchAll, searchFiltered, takeScores, withoutHidden,
+  rescore, scanCodes, searchAll, searchFiltered, takeScores, withoutHidden,
 } from './search';

@@ -11,7 +11,8 @@ import {
   poolWords, results, upperIndex,
 } from './state';
 import {
-  beamKey, clearVisited, descend, idOfBeam, insertKey, levelOf, linksOf, scoreOfBeam, visit, walkBeam,
+  beamKey, descend, idOfBeam, insertKey, levelOf, linksOf, restart, scoreOfBeam, seed, visit,
+  walkBeam,
 } from './walk';
 
 const LEVEL_LIMIT: i32 = 16;
@@ -89,7 +90,7 @@ function drawLevel(id: u32): i32 {
 }
 
 /** Gives a point room for the links of its upper levels; returns the level it got. */
-export function allocateLevel(id: u32, level: i32): i32 {
+function allocateLevel(id: u32, level: i32): i32 {
   if (level == 0) return 0;
   const words = <u32>(1 + level * m);
   const at = atomic.add<u32>(head + HEAD_POOL_USED, words);
@@ -222,18 +223,12 @@ export function insertPoint(id: u32): void {
   const query = codeOf(id);
   const top = levelOf(atomic.load<u32>(head + HEAD_ENTRY) - 1);
   const from = min(level, top);
-  let key = descend(mode, query, from);
   let size = 1;
-  store<u64>(results, key);
+  if (from == 0) size = seed(mode, query, results);
+  else store<u64>(results, descend(mode, query, from));
   for (let at = from; at >= 0; at--) {
-    clearVisited();
+    restart(results, size);
     visit(id); // others may have linked it already on a lower level
-    for (let i = 0; i < size; i++) {
-      const slot = results + (<usize>i << 3);
-      const present = load<u64>(slot) & ~1;
-      store<u64>(slot, present);
-      visit(idOfBeam(present));
-    }
     size = walkBeam(mode, query, at, results, size, efConstruct);
     const kept = keptOf(at);
     const room = at == 0 ? m0 : m;
@@ -249,4 +244,14 @@ export function insertPoint(id: u32): void {
   }
   markLinked(id);
   if (level > top) raiseEntry(id, level);
+}
+
+/** Index of the nearest of `count` listed points to the point `id`; `scores` is scratch. */
+export function nearestCode(id: u32, ids: usize, count: i32, scores: usize): i32 {
+  scoreBatch(buildMode(), codeOf(id), ids, count, scores);
+  let best = 0;
+  for (let i = 1; i < count; i++) {
+    if (load<i32>(scores + (<usize>i << 2)) > load<i32>(scores + (<usize>best << 2))) best = i;
+  }
+  return best;
 }

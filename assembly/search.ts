@@ -6,26 +6,17 @@ import { exactRow } from './exact';
 import {
   batch, batchScores, frontier, frontierLength, queryCode, results, rowStride, rows,
 } from './state';
-import { keyOf, orderedBits, pushMin, replaceMin, sortDescending } from './top-k';
 import {
-  beamKey, clearVisited, descend, gatherNeighbours, idOfBeam, scoreOfBeam, visit, walkBeam,
+  keyOf, orderedBits, pushMin, replaceMin, scoreOfKey, simOfBits, sortDescending,
+} from './top-k';
+import {
+  SEED_COUNT, beamKey, gatherNeighbours, idOfBeam, scoreOfBeam, seed, walkBeam,
 } from './walk';
-
-/** Code scores computed by the last search: for tuning, and for the planner's estimate. */
-export let scoredCount: i32 = 0;
-
-export function lastScoredCount(): i32 {
-  return scoredCount;
-}
 
 /** The plain walk: no filter, no tombstones. The candidates come sorted, best first. */
 export function searchAll(mode: i32, ef: i32): i32 {
-  const start = descend(mode, queryCode, 0);
-  if (start == 0) return 0;
-  clearVisited();
-  visit(idOfBeam(start));
-  store<u64>(results, start);
-  return walkBeam(mode, queryCode, 0, results, 1, ef);
+  const size = seed(mode, queryCode, results);
+  return walkBeam(mode, queryCode, 0, results, size, ef);
 }
 
 // @ts-ignore: decorator
@@ -40,21 +31,17 @@ function isAdmitted(id: u32, bitmap: usize, flip: u32): bool {
  * -1 when more than `budget` points were scored: then a scan is cheaper. Candidates are a min-heap.
  */
 export function searchFiltered(mode: i32, ef: i32, bitmap: usize, flip: u32, budget: i32): i32 {
-  scoredCount = 0;
-  const start = descend(mode, queryCode, 0);
-  if (start == 0) return 0;
-  clearVisited();
-  visit(idOfBeam(start));
+  let scoredCount = 0;
+  const seedCount = seed(mode, queryCode, seedKeys());
   let size = 0;
-  let worst: u64 = 0;
-  if (isAdmitted(idOfBeam(start), bitmap, flip)) {
-    store<u64>(results, start);
-    size = 1;
-    if (ef == 1) worst = start;
+  let waiting = 0;
+  for (let i = 0; i < seedCount; i++) {
+    const key = load<u64>(seedKeys() + (<usize>i << 3));
+    // A min-heap of complements is a max-heap.
+    pushMin(frontier, waiting++, ~key);
+    if (isAdmitted(idOfBeam(key), bitmap, flip)) size = offer(key, size, ef);
   }
-  // A min-heap of complements is a max-heap.
-  store<u64>(frontier, ~start);
-  let waiting = 1;
+  let worst: u64 = size == ef ? load<u64>(results) : 0;
   while (waiting > 0) {
     const next = ~load<u64>(frontier);
     waiting--;
@@ -76,6 +63,13 @@ export function searchFiltered(mode: i32, ef: i32, bitmap: usize, flip: u32, bud
     }
   }
   return size;
+}
+
+/** Room for the seeds while both heaps are being filled: the end of the frontier. */
+// @ts-ignore: decorator
+@inline
+function seedKeys(): usize {
+  return frontier + (<usize>(frontierLength - SEED_COUNT) << 3);
 }
 
 // @ts-ignore: decorator
@@ -129,17 +123,55 @@ export function withoutHidden(bitmap: usize, hidden: usize, byteCount: usize): u
   return <u32>count;
 }
 
-/** Exact scores for `count` candidates; leaves a min-heap of the best k in `heap`. */
-export function rescore(count: i32, heap: usize, k: i32): i32 {
+/** Loads what the exact score of a candidate will wait for. */
+// @ts-ignore: decorator
+@inline
+function touchRow(index: i32): u32 {
+  const row = rows + <usize>idOfBeam(load<u64>(results + (<usize>index << 3))) * rowStride;
+  let sum: u32 = 0;
+  const end = row + min(rowStride, 512);
+  for (let line = row; line < end; line += 64) sum += load<u8>(line);
+  return sum;
+}
+
+/**
+ * Exact scores for candidates, best first; leaves a min-heap of the best k in `heap`. `step` is what
+ * one unit of a code score is worth. The difference between exact score and code score is nearly the
+ * same for all points; when even its largest value so far, and most of its range on top, could not lift
+ * the next candidate above the worst of the best k, all further ones are left out.
+ */
+export function rescore(count: i32, heap: usize, k: i32, step: f32): i32 {
+  sortDescending(results, count);
   let size = 0;
+  let least: f32 = f32.MAX_VALUE;
+  let most: f32 = -f32.MAX_VALUE;
+  const surely = max(k + (k >> 1), RESCORED_MIN);
+  let sum: u32 = count > 0 ? touchRow(0) : 0;
   for (let i = 0; i < count; i++) {
-    const id = idOfBeam(load<u64>(results + (<usize>i << 3)));
-    const key = keyOf(orderedBits(exactRow(rows + <usize>id * rowStride)), id);
+    const beam = load<u64>(results + (<usize>i << 3));
+    const coded = step * <f32>scoreOfBeam(beam);
+    if (i >= surely) {
+      const reach = coded + most + (most - least) * 0.8;
+      if (reach < simOfBits(scoreOfKey(load<u64>(heap)))) break;
+    }
+    if (i + 1 < count) sum += touchRow(i + 1);
+    const id = idOfBeam(beam);
+    const exact = exactRow(rows + <usize>id * rowStride);
+    least = min(least, exact - coded);
+    most = max(most, exact - coded);
+    const key = keyOf(orderedBits(exact), id);
     if (size < k) pushMin(heap, size++, key);
     else if (key > load<u64>(heap)) replaceMin(heap, k, key);
   }
+  rescoreTouched = sum;
   return size;
 }
+
+/** Enough to know how far exact scores and code scores may differ. */
+const RESCORED_MIN: i32 = 24;
+
+/** Keeps the loads of `touchRow` alive; never read. */
+export let rescoreTouched: u32 = 0;
 
 /** Splits the candidates into ids and code scores, best first. */
 export function takeScores(count: i32, ids: usize, scores: usize): void {

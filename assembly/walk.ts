@@ -7,7 +7,7 @@
 
 import { scoreBatch } from './codes';
 import {
-  HEAD_ENTRY, HEAD_LEVEL_MAX, batch, batchScores, head, level0, m, m0, pool, trail, trailLength,
+  HEAD_ENTRY, HEAD_LEVEL_MAX, batch, batchScores, codeBytes, codeRows, head, level0, m, m0, pool, trail, trailLength,
   upperIndex, visited, visitedBytes,
 } from './state';
 
@@ -76,20 +76,50 @@ export function visit(id: u32): bool {
   return true;
 }
 
-/** Collects the unvisited neighbours of a point into `batch`, marks them, returns their number. */
+/** Keeps the loads of `touch` alive; never read. */
+export let touched: u32 = 0;
+
+/**
+ * Collects the unvisited neighbours of a point into `batch`, marks them, returns their number. There
+ * is no prefetch instruction, so the first lines of their codes are loaded here: all misses of a
+ * batch are on their way together before the first score waits for one. Free of branches on what is
+ * visited, which no processor could predict.
+ */
 // @ts-ignore: decorator
 @inline
 export function gatherNeighbours(id: u32, level: i32): i32 {
   let at = linksOf(id, level);
   const end = at + (<usize>(level == 0 ? m0 : m) << 2);
   let count = 0;
+  let sum: u32 = 0;
   for (; at < end; at += 4) {
     const link = load<u32>(at);
     if (link == 0) break;
     const neighbour = link - 1;
-    if (visit(neighbour)) store<u32>(batch + (<usize>(count++) << 2), neighbour);
+    const wordAt = visited + (<usize>(neighbour >> 5) << 2);
+    const word = load<u32>(wordAt);
+    const shift = neighbour & 31;
+    store<u32>(wordAt, word | (<u32>1 << shift));
+    store<u32>(batch + (<usize>count << 2), neighbour);
+    count += <i32>(((word >> shift) & 1) ^ 1);
+    const code = codeRows + <usize>neighbour * codeBytes;
+    sum += load<u8>(code);
+    for (let line: usize = 64; line < codeBytes; line += 64) sum += load<u8>(code + line);
   }
+  touched = sum;
+  if (trailCount + count <= trailLength) {
+    memory.copy(trail + (<usize>trailCount << 2), batch, <usize>count << 2);
+  }
+  trailCount += count;
   return count;
+}
+
+// @ts-ignore: decorator
+@inline
+function touchLinks(key: u64, level: i32): void {
+  if (level != 0) return;
+  const links = linksOf(idOfBeam(key), 0);
+  touched += load<u32>(links) + load<u32>(links + (<usize>(m0 - 1) << 2));
 }
 
 /**
@@ -123,6 +153,8 @@ export function walkBeam(mode: i32, query: usize, level: i32, beam: usize, size:
     if ((key & 1) != 0) continue;
     store<u64>(slot, key | 1);
     const count = gatherNeighbours(idOfBeam(key), level);
+    // Most likely the next to be expanded: have its links on their way.
+    if (cursor < size) touchLinks(load<u64>(beam + (<usize>cursor << 3)), level);
     scoreBatch(mode, query, batch, count, batchScores);
     let worst: u64 = size < ef ? 0 : load<u64>(beam + (<usize>(ef - 1) << 3));
     for (let i = 0; i < count; i++) {
@@ -167,4 +199,34 @@ export function descend(mode: i32, query: usize, level: i32): u64 {
     }
   }
   return best;
+}
+
+/** Points from which a walk on level 0 starts. One alone too often leads into a wrong cluster. */
+export const SEED_COUNT: i32 = 8;
+
+/**
+ * Fills `beam` with the best points of level 1 and marks them visited, for a walk on level 0.
+ * Returns their number; 0 for an empty graph.
+ */
+export function seed(mode: i32, query: usize, beam: usize): i32 {
+  const start = descend(mode, query, 1);
+  if (start == 0) return 0;
+  clearVisited();
+  visit(idOfBeam(start));
+  store<u64>(beam, start);
+  if (levelOf(idOfBeam(start)) == 0) return 1;
+  const size = walkBeam(mode, query, 1, beam, 1, SEED_COUNT);
+  restart(beam, size);
+  return size;
+}
+
+/** Makes the keys of a beam the beginning of another walk: none expanded, they alone visited. */
+export function restart(beam: usize, size: i32): void {
+  clearVisited();
+  for (let i = 0; i < size; i++) {
+    const slot = beam + (<usize>i << 3);
+    const key = load<u64>(slot) & ~1;
+    store<u64>(slot, key);
+    visit(idOfBeam(key));
+  }
 }

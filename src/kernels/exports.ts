@@ -43,14 +43,14 @@ export interface KernelExports {
   centreWidened(): void;
   rotateWidened(): void;
   scoreBatch(mode: number, query: number, ids: number, count: number, scores: number): void;
+  nearestCode(id: number, ids: number, count: number, scores: number): number;
   insertPoint(id: number): void;
   searchAll(mode: number, ef: number): number;
   /** -1: gave up after scoring `budget` points. */
   searchFiltered(mode: number, ef: number, bitmap: number, flip: number, budget: number): number;
   scanCodes(mode: number, ef: number, bitmap: number, wordCount: number): number;
   withoutHidden(bitmap: number, hidden: number, byteCount: number): number;
-  lastScoredCount(): number;
-  rescore(count: number, heap: number, k: number): number;
+  rescore(count: number, heap: number, k: number, step: number): number;
   takeScores(count: number, ids: number, scores: number): void;
   setRows(
     rows: number,

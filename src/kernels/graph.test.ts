@@ -11,19 +11,20 @@ import { setBit, testBit } from '../base/bitset.ts';
 import { Prng } from '../base/prng.ts';
 import type { Hits } from './exact-scorer.ts';
 import { forceKernel } from './exports.ts';
-import { VectorKernel } from './kernel.ts';
+import { type BuildPlan, VectorKernel } from './kernel.ts';
 import type { VectorElement, VectorMetric, VectorSpec } from './layout.ts';
 import { similarity } from './scalar.ts';
 import { createVectorMemory, sections, usedSections, type VectorMemory } from './vector-memory.ts';
 
 interface Job {
   readonly vectorMemory: VectorMemory;
+  readonly plan: BuildPlan;
   readonly slot: number;
 }
 
-function help({ vectorMemory, slot }: Job): void {
+function help({ vectorMemory, plan, slot }: Job): void {
   const kernel = VectorKernel.open(vectorMemory, slot);
-  while (!kernel.buildLoop(100).done);
+  while (!kernel.buildLoop(plan, 100).done);
 }
 
 const count = 4_000;
@@ -69,8 +70,8 @@ function fill(kernel: VectorKernel, data: Dataset): void {
 }
 
 function build(kernel: VectorKernel, rowCount: number): void {
-  kernel.beginBuild(rowCount);
-  while (!kernel.buildLoop(1_000).done);
+  const plan = kernel.planBuild(rowCount);
+  while (!kernel.buildLoop(plan, 1_000).done);
 }
 
 function queriesOf(data: Dataset): Float32Array[] {
@@ -145,9 +146,9 @@ function defineTests(): void {
     const vectorMemory = create(base);
     const kernel = VectorKernel.open(vectorMemory, 0);
     fill(kernel, data);
-    kernel.beginBuild(count);
+    const plan = kernel.planBuild(count);
     const workers = [1, 2].map(
-      (slot) => new Worker(new URL(import.meta.url), { workerData: { vectorMemory, slot } }),
+      (slot) => new Worker(new URL(import.meta.url), { workerData: { vectorMemory, plan, slot } }),
     );
     const ends = workers.map((worker) => {
       return new Promise((resolve, reject) => {
@@ -155,7 +156,7 @@ function defineTests(): void {
         worker.once('error', reject);
       });
     });
-    while (!kernel.buildLoop(100).done);
+    while (!kernel.buildLoop(plan, 100).done);
     await Promise.all(ends);
     assert.equal(kernel.linkedCount, count);
     const reached = recall(kernel, data, { ef: 64, allowed: null });

@@ -117,14 +117,10 @@ const lengthMin = 64;
 /** Words of the header (u32 each), agreed with assembly/state.ts. */
 export const headerWord = {
   hiddenCount: 0,
-  rowCount: 1,
   cursor: 2,
-  orderLength: 3,
-  orderStep: 4,
-  serialState: 5,
-  finishedCount: 6,
-  globalLock: 7,
-  absentCount: 8,
+  serialState: 3,
+  finishedCount: 4,
+  absentCount: 5,
 } as const;
 export const headerBytes = 256;
 const graphHeadBytes = 64;
