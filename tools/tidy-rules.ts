@@ -130,10 +130,10 @@ function lineComplaints(line: string, folder: string, known: Known): readonly st
 
 /** Only what is certainly a path of this repository, or certainly a symbol, is looked up. */
 function codeComplaint(code: string, folder: string, known: Known): string | null {
-  if (/^(src|test|tools|docs|bench|assembly|config)\/[\w./-]*$/.test(code)) {
-    return known.pathExists(code) ? null : `no such path: ${code}`;
-  }
-  if (/^[\w-]+(\/[\w.-]+)+\.(ts|md|json|yaml|txt)$/.test(code)) {
+  const isPath =
+    /^(src|test|tools|docs|bench|assembly|config)\/[\w./-]*$/.test(code) ||
+    /^[\w-]+(\/[\w.-]+)+\.(ts|md|json|yaml|txt)$/.test(code);
+  if (isPath) {
     const places = [code, path.posix.join('src', code), path.posix.join(folder, code)];
     return places.some(known.pathExists) ? null : `no such path: ${code}`;
   }
