@@ -15,12 +15,11 @@ export async function readShards(
   const [only] = shards;
   if (only !== undefined && shards.length === 1) return only.read(request, timeoutMs);
   const parts = splitRead(request, shards.length);
-  const answers = parts.map((part, index) => {
+  const answers = parts.flatMap((part, index) => {
     const shard = shards[index];
-    return part === null || shard === undefined ? null : shard.read(part, timeoutMs);
+    return part === null || shard === undefined ? [] : [shard.read(part, timeoutMs)];
   });
-  const present = (await Promise.all(answers)).filter((answer) => answer !== null);
-  return mergeAnswers(request, present);
+  return mergeAnswers(request, await Promise.all(answers));
 }
 
 function splitRead(

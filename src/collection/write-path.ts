@@ -1,8 +1,8 @@
 // Brings one update to the shards it is for: splits it by point id, encodes each part once, sends
 // them, and reports what became of the whole. Policy (what to do about a failure) is the caller's.
 
-import { encodeUpdate } from '../model/update-codec.ts';
 import type { PointBatch, PointSelector, UpdateOperation, VectorColumn } from '../model/update.ts';
+import { encodeUpdate } from '../model/update-codec.ts';
 import { splitByShard } from './routing.ts';
 import type { ShardAccess, ShardUpdateAnswer } from './shard-access.ts';
 
@@ -21,12 +21,12 @@ export async function writeUpdate(
   if (only !== undefined && shards.length === 1)
     return only.update(encodeUpdate(operation), options);
   const parts = splitUpdate(operation, shards.length);
-  const answers = parts.map((part, index) => {
+  const answers = parts.flatMap((part, index) => {
     const shard = shards[index];
-    if (part === null || shard === undefined) return null;
-    return shard.update(encodeUpdate(part), options);
+    if (part === null || shard === undefined) return [];
+    return [shard.update(encodeUpdate(part), options)];
   });
-  return mergeUpdateAnswers((await Promise.all(answers)).filter((answer) => answer !== null));
+  return mergeUpdateAnswers(await Promise.all(answers));
 }
 
 /** The worst answer stands for all; `null` when no shard was asked. */

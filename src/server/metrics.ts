@@ -5,7 +5,7 @@ import type { CollectionState } from '../model/cluster-state.ts';
 import type { Engine, RequestSeries } from './engine.ts';
 import { memoryNumbers, processNumbers } from './metrics-process.ts';
 import { durationBounds, sumRequestSeries } from './metrics-requests.ts';
-import { type Labels, type MetricFamily, metricsText, type MetricType } from './metrics-text.ts';
+import { type Labels, type MetricFamily, type MetricType, metricsText } from './metrics-text.ts';
 import { sumOf } from './services/collections.ts';
 import { reachableCollections } from './services/reachable-collections.ts';
 import { apiVersion } from './services/version.ts';
@@ -26,7 +26,7 @@ export async function formatMetrics(engine: Engine, options: MetricsOptions): Pr
     ...collectionFamilies(collections),
     gauge('cluster_enabled', 'is cluster support enabled', 0),
     ...requestFamilies(sumRequestSeries(report.requests, options.perCollection), options),
-    ...Object.entries(memoryNumbers()).map(([name, value]) =>
+    ...Object.entries<number>({ ...memoryNumbers() }).map(([name, value]) =>
       gauge(`memory_${name}`, `Memory of the process: ${name.replace('_bytes', '')}`, value),
     ),
     ...[...process].map(([name, value]) => {

@@ -1,8 +1,8 @@
 // A REST server over the fake engine, and calls to it that keep every byte of the answer. Each answer
 // to a documented endpoint is checked against the API's schema when that document is at hand.
 
-import { request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { createRestServer, type RestServer } from '../../src/api/rest/server.ts';
 import { defaultSettings, type Settings } from '../../src/server/config/settings.ts';
 import { FakeEngine } from '../fakes/engine.ts';

@@ -2,23 +2,22 @@
 // that is built.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, mock, test } from 'node:test';
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { type Rig, startRig } from './harness.ts';
 
 let rig: Rig;
 let client: QdrantClient;
 const warnings: string[] = [];
-const warn = console.warn;
 
 before(async () => {
-  console.warn = (...words: unknown[]) => void warnings.push(words.join(' '));
+  mock.method(console, 'warn', (...words: unknown[]) => void warnings.push(words.join(' ')));
   rig = await startRig({ api_key: 'secret' });
   client = new QdrantClient({ url: `http://127.0.0.1:${rig.port}`, apiKey: 'secret' });
 });
 
 after(async () => {
-  console.warn = warn;
+  mock.restoreAll();
   await rig.close();
 });
 

@@ -2,8 +2,8 @@
 // connections, other origins, a clean end.
 
 import assert from 'node:assert/strict';
-import { connect, type Socket } from 'node:net';
 import { request as httpRequest } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import * as zlib from 'node:zlib';
 import { type Rig, startRig } from './harness.ts';

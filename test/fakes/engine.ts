@@ -10,8 +10,8 @@ import {
 } from '../../src/model/cluster-state.ts';
 import { vectorConfigs } from '../../src/model/collection-config.ts';
 import { RequestError } from '../../src/model/request-error.ts';
-import { encodeUpdate } from '../../src/model/update-codec.ts';
 import type { UpdateOperation } from '../../src/model/update.ts';
+import { encodeUpdate } from '../../src/model/update-codec.ts';
 import { defaultSettings, type Settings } from '../../src/server/config/settings.ts';
 import type {
   Engine,

@@ -2,20 +2,20 @@
 // nothing on disk and forgets nothing, so it serves tests of the layers above, and as the truth that a
 // real shard is compared with.
 
+import { JsonFloat, type JsonValue } from '../../src/base/json-value.ts';
 import type {
   ShardAccess,
   ShardInfo,
   ShardUpdateAnswer,
 } from '../../src/collection/shard-access.ts';
 import type { Distance, VectorConfig } from '../../src/model/collection-config.ts';
-import { JsonFloat, type JsonValue } from '../../src/base/json-value.ts';
+import { parseDatetimeMicros } from '../../src/model/datetime.ts';
 import type { Filter } from '../../src/model/filter.ts';
 import { filterFromText } from '../../src/model/filter-json.ts';
-import { parseDatetimeMicros } from '../../src/model/datetime.ts';
 import { deletePayloadKeys, mergePayload, payloadTree } from '../../src/model/payload-ops.ts';
 import { payloadPath, valuesAtPath } from '../../src/model/payload-path.ts';
-import { emptyPayload } from '../../src/model/payload-text.ts';
 import type { PayloadSchema } from '../../src/model/payload-schema.ts';
+import { emptyPayload } from '../../src/model/payload-text.ts';
 import { comparePointIds, type PointId } from '../../src/model/point-id.ts';
 import type {
   OrderBy,
@@ -29,9 +29,11 @@ import type {
   WithParts,
 } from '../../src/model/read.ts';
 import { RequestError } from '../../src/model/request-error.ts';
-import { decodeUpdate } from '../../src/model/update-codec.ts';
 import type { PointBatch, PointSelector, UpdateOperation } from '../../src/model/update.ts';
+import { decodeUpdate } from '../../src/model/update-codec.ts';
 import { matches, type NaivePoint } from './naive-filter.ts';
+
+type Operation<Kind extends UpdateOperation['kind']> = Extract<UpdateOperation, { kind: Kind }>;
 
 interface StoredPoint {
   readonly id: PointId;
@@ -71,66 +73,54 @@ export class NaiveShard implements ShardAccess {
 
   #apply(operation: UpdateOperation, version: number): void {
     switch (operation.kind) {
-      case 'upsert': {
-        const filter = operation.filter === null ? null : filterFromText(operation.filter);
-        for (const point of this.#batchPoints(operation.points, version)) {
-          const old = this.#points.get(point.id);
-          if (old === undefined && operation.mode === 'update_only') continue;
-          if (old !== undefined && operation.mode === 'insert_only') continue;
-          if (old !== undefined && filter !== null && !isMatch(filter, old)) continue;
-          this.#points.set(point.id, point);
-        }
-        return;
-      }
-      case 'update_vectors': {
-        const filter = operation.filter === null ? null : filterFromText(operation.filter);
-        for (const point of this.#batchPoints(operation.points, version)) {
-          const old = this.#existing(point.id);
-          if (filter !== null && !isMatch(filter, old)) continue;
-          const vectors = new Map([...old.vectors, ...point.vectors]);
-          this.#points.set(point.id, { ...old, version, vectors });
-        }
-        return;
-      }
+      case 'upsert':
+        return this.#upsert(operation, version);
+      case 'update_vectors':
+        return this.#updateVectors(operation, version);
+      case 'delete_vectors':
+        return this.#deleteVectors(operation, version);
       case 'delete_points':
         for (const id of this.#selected(operation.selector)) this.#points.delete(id);
         return;
-      case 'set_payload': {
-        const { payload, key } = operation;
-        this.#change(operation.selector, version, (old) => ({
-          payload: mergePayload(old.payload, payload, key),
-        }));
-        return;
-      }
-      case 'overwrite_payload': {
-        const { payload } = operation;
-        this.#change(operation.selector, version, () => ({ payload }));
-        return;
-      }
-      case 'delete_payload': {
-        const { keys } = operation;
-        this.#change(operation.selector, version, (old) => ({
-          payload: deletePayloadKeys(old.payload, keys),
-        }));
-        return;
-      }
-      case 'clear_payload':
-        this.#change(operation.selector, version, () => ({ payload: emptyPayload }));
-        return;
-      case 'delete_vectors': {
-        const { names, selector } = operation;
-        const remove = (old: StoredPoint) => ({
-          vectors: new Map([...old.vectors].filter(([name]) => !names.includes(name))),
-        });
-        const { ids, filter } = selector;
-        if (ids !== null) this.#change({ ids, filter: null }, version, remove);
-        if (filter !== null) this.#change({ ids: null, filter }, version, remove);
-        return;
-      }
       case 'create_index':
       case 'delete_index':
         return;
+      default:
+        return this.#change(operation.selector, version, (old) => ({
+          payload: changedPayload(operation, old.payload),
+        }));
     }
+  }
+
+  #upsert(operation: Operation<'upsert'>, version: number): void {
+    const filter = operation.filter === null ? null : filterFromText(operation.filter);
+    for (const point of this.#batchPoints(operation.points, version)) {
+      const old = this.#points.get(point.id);
+      if (old === undefined && operation.mode === 'update_only') continue;
+      if (old !== undefined && operation.mode === 'insert_only') continue;
+      if (old !== undefined && filter !== null && !isMatch(filter, old)) continue;
+      this.#points.set(point.id, point);
+    }
+  }
+
+  #updateVectors(operation: Operation<'update_vectors'>, version: number): void {
+    const filter = operation.filter === null ? null : filterFromText(operation.filter);
+    for (const point of this.#batchPoints(operation.points, version)) {
+      const old = this.#existing(point.id);
+      if (filter !== null && !isMatch(filter, old)) continue;
+      const vectors = new Map([...old.vectors, ...point.vectors]);
+      this.#points.set(point.id, { ...old, version, vectors });
+    }
+  }
+
+  #deleteVectors(operation: Operation<'delete_vectors'>, version: number): void {
+    const { names, selector } = operation;
+    const remove = (old: StoredPoint) => ({
+      vectors: new Map([...old.vectors].filter(([name]) => !names.includes(name))),
+    });
+    const { ids, filter } = selector;
+    if (ids !== null) this.#change({ ids, filter: null }, version, remove);
+    if (filter !== null) this.#change({ ids: null, filter }, version, remove);
   }
 
   #batchPoints(batch: PointBatch, version: number): readonly StoredPoint[] {
@@ -230,9 +220,9 @@ export class NaiveShard implements ShardAccess {
     const sign = order.direction === 'asc' ? 1 : -1;
     return this.#matching(request.filter)
       .flatMap((point) =>
-        orderValues(point, order, type).map((orderValue) => ({
+        orderValues(point, order, type).map((value) => ({
           ...recordOf(point, parts),
-          orderValue,
+          orderValue: value,
         })),
       )
       .toSorted((a, b) => {
@@ -280,6 +270,22 @@ export class NaiveShard implements ShardAccess {
       finishedOptimizations: [],
       queuedOptimizations: [],
     });
+  }
+}
+
+function changedPayload(
+  operation: Operation<'set_payload' | 'overwrite_payload' | 'delete_payload' | 'clear_payload'>,
+  old: Uint8Array,
+): Uint8Array {
+  switch (operation.kind) {
+    case 'set_payload':
+      return mergePayload(old, operation.payload, operation.key);
+    case 'overwrite_payload':
+      return operation.payload;
+    case 'delete_payload':
+      return deletePayloadKeys(old, operation.keys);
+    case 'clear_payload':
+      return emptyPayload;
   }
 }
 

@@ -6,30 +6,36 @@ import { RequestError } from '../../model/request-error.ts';
 import type { RequestInput } from './route.ts';
 
 const nameLengthMax = 255;
-/** Characters that no new collection or vector name may have; NUL and U+001F belong to them. */
-const newNameRefused = /[<>:"/\\|?*\u0000\u001f]/;
-const oldNameRefused = /[/\u0000]/;
+/** Characters that no new collection or vector name may have. */
+const newNameRefused = '<>:"/\\|?*\0\u001f';
+const oldNameRefused = '/\0';
 
 /** The collection of a path; `isNew` where the endpoint creates it under this name. */
 export function collectionName(input: RequestInput, isNew = false): string {
   const name = input.params['collection_name'] ?? '';
-  const length = [...name].length;
+  const length = Array.from(name).length;
   if (length < 1 || length > nameLengthMax) {
     throw pathViolation(
       `collection_name: value ${JSON.stringify(name)} invalid, ` +
         `must be from 1 to ${nameLengthMax} characters`,
     );
   }
-  const refused = (isNew ? newNameRefused : oldNameRefused).exec(name);
+  const refused = firstOf(name, isNew ? newNameRefused : oldNameRefused);
   if (refused !== null) {
-    throw pathViolation(`collection_name: collection name cannot contain "${refused[0]}" char`);
+    throw pathViolation(`collection_name: collection name cannot contain "${refused}" char`);
   }
   return name;
 }
 
 /** The first refused character of a vector name, `null` if there is none. */
 export function refusedVectorNameChar(name: string): string | null {
-  return newNameRefused.exec(name)?.[0] ?? null;
+  return firstOf(name, newNameRefused);
+}
+
+/** The first of these characters in `text`. */
+function firstOf(text: string, characters: string): string | null {
+  for (const character of text) if (characters.includes(character)) return character;
+  return null;
 }
 
 function pathViolation(detail: string): RequestError {

@@ -9,7 +9,7 @@ import { type CollectionState, findCollection } from '../../model/cluster-state.
 import type { PayloadFieldSchema } from '../../model/payload-schema.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { Engine } from '../engine.ts';
-import { collectionConfig, type CollectionRequest } from './collection-defaults.ts';
+import { type CollectionRequest, collectionConfig } from './collection-defaults.ts';
 
 export interface CollectionInfo {
   readonly collection: CollectionState;

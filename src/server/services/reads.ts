@@ -2,6 +2,7 @@
 // internal similarities into the scores that clients see. Thresholds and offsets are applied to the
 // merged list, so they mean the same for one shard and for many.
 
+import { assert } from '../../base/assert.ts';
 import { readShards } from '../../collection/read-path.ts';
 import { normalizeCosine } from '../../kernels/normalize.ts';
 import { type CollectionState, findCollection } from '../../model/cluster-state.ts';
@@ -19,7 +20,6 @@ import type {
   WithParts,
 } from '../../model/read.ts';
 import { RequestError } from '../../model/request-error.ts';
-import { assert } from '../../base/assert.ts';
 import type { Engine } from '../engine.ts';
 import { requireCollection } from './collections.ts';
 import {

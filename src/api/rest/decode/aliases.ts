@@ -27,17 +27,17 @@ function readAction(scanner: JsonScanner, index: number, violations: Violations)
   let action: AliasAction | null = null;
   const members = (names: readonly [string, string?]): readonly [string, string] => {
     const values = ['', ''];
-    const fields = names.map((name, at) => [
-      name,
-      () => {
+    const fields: Record<string, () => void> = {};
+    for (const [at, name] of names.entries()) {
+      fields[name ?? ''] = () => {
         values[at] = scanner.readString();
         if (values[at] !== '') return;
         const path = `actions[${index}].${name}`;
         violations.add(path, 'value "" invalid, must be at least 1 characters');
-      },
-    ]);
+      };
+    }
     const required = names.filter((name) => name !== undefined);
-    readStruct(scanner, 'an alias operation', Object.fromEntries(fields), required);
+    readStruct(scanner, 'an alias operation', fields, required);
     return [values[0] ?? '', values[1] ?? ''];
   };
   readStruct(scanner, 'enum AliasOperations', {

@@ -1,9 +1,9 @@
 // Fields that many point requests have in common: filters, shard keys, selectors of payload and
 // vectors, payload paths.
 
+import { assert } from '../../../base/assert.ts';
 import type { JsonScanner } from '../../../base/json-scanner.ts';
 import { decodeUtf8 } from '../../../base/utf8.ts';
-import { assert } from '../../../base/assert.ts';
 import type { Filter } from '../../../model/filter.ts';
 import { decodeFilterShape } from '../../../model/filter-json.ts';
 import { filterFaults } from '../../../model/filter-validate.ts';

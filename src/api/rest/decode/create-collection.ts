@@ -12,6 +12,7 @@ import {
 } from './config-parts.ts';
 import { readQuantization } from './quantization.ts';
 import {
+  type FieldReaders,
   notBuilt,
   nullable,
   readChoice,
@@ -22,16 +23,13 @@ import {
 } from './struct.ts';
 import { assertVectorNames, readVectors, refuseSparseVectors } from './vector-params.ts';
 
+type Given = { -readonly [Key in keyof CollectionRequest]: CollectionRequest[Key] };
+
 export function decodeCreateCollection(body: Uint8Array): CollectionRequest {
   const scanner = new JsonScanner(body);
   const violations = new Violations();
-  const given: { -readonly [Key in keyof CollectionRequest]: CollectionRequest[Key] } = {
-    vectors: { named: new Map() },
-  };
-  const count = (key: 'shard_number' | 'replication_factor' | 'write_consistency_factor') => () => {
-    const value = nullable(scanner, () => readNonZero(scanner, uint32Max));
-    if (value !== null) given[key] = value;
-  };
+  const given: Given = { vectors: { named: new Map() } };
+  const counts = countFields(scanner, given);
   const optimizers = () => {
     const path = 'optimizers_config';
     const diff = nullable(scanner, () => readOptimizersDiff(scanner, path, violations));
@@ -47,9 +45,7 @@ export function decodeCreateCollection(body: Uint8Array): CollectionRequest {
       given.vectors = readVectors(scanner, violations);
     },
     sparse_vectors: () => refuseSparseVectors(scanner),
-    shard_number: count('shard_number'),
-    replication_factor: count('replication_factor'),
-    write_consistency_factor: count('write_consistency_factor'),
+    ...counts,
     sharding_method: () => {
       const method = nullable(scanner, () => readChoice(scanner, ['auto', 'custom']));
       if (method === 'custom') notBuilt('custom sharding');
@@ -84,4 +80,16 @@ export function decodeCreateCollection(body: Uint8Array): CollectionRequest {
   violations.throwIfAny();
   assertVectorNames(given.vectors);
   return given;
+}
+
+function countFields(scanner: JsonScanner, given: Given): FieldReaders {
+  const count = (key: 'shard_number' | 'replication_factor' | 'write_consistency_factor') => () => {
+    const value = nullable(scanner, () => readNonZero(scanner, uint32Max));
+    if (value !== null) given[key] = value;
+  };
+  return {
+    shard_number: count('shard_number'),
+    replication_factor: count('replication_factor'),
+    write_consistency_factor: count('write_consistency_factor'),
+  };
 }

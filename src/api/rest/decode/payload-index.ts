@@ -124,11 +124,11 @@ function echoedParams(
   given: Readonly<Record<string, boolean | null>>,
 ): PayloadFieldParams {
   const shownAsNull = type === 'integer' || type === 'float' || type === 'datetime';
-  const own = shownAsNull
-    ? flagsByType[type].map((name) => [name, given[name] ?? null])
-    : flagsByType[type].flatMap((name) => (given[name] == null ? [] : [[name, given[name]]]));
-  const common = ['on_disk', 'enable_hnsw'].flatMap((name) =>
-    given[name] == null ? [] : [[name, given[name]]],
-  );
-  return { type, ...Object.fromEntries([...own, ...common]) };
+  const params: Record<string, boolean | null> = {};
+  for (const name of [...flagsByType[type], 'on_disk', 'enable_hnsw']) {
+    const value = given[name] ?? null;
+    const isOwn = name !== 'on_disk' && name !== 'enable_hnsw';
+    if (value !== null || (shownAsNull && isOwn)) params[name] = value;
+  }
+  return { type, ...params };
 }

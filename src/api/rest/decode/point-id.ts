@@ -1,7 +1,7 @@
 // Point ids in bodies: an unsigned integer, or a UUID in one of its spellings.
 
-import { JsonFloat } from '../../../base/json-value.ts';
 import type { JsonScanner } from '../../../base/json-scanner.ts';
+import { JsonFloat } from '../../../base/json-value.ts';
 import { formatFloat64 } from '../../../base/number-format.ts';
 import { integerPointId, type PointId, uuidPointId } from '../../../model/point-id.ts';
 import { RequestError } from '../../../model/request-error.ts';

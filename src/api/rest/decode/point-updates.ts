@@ -196,14 +196,14 @@ export function decodeChangeBatch(body: Uint8Array): readonly PointChange[] {
   const readMember = (index: number): PointChange => {
     let change: PointChange | null = null;
     const own = new Violations();
-    const fields = Object.entries(memberReaders).map(([name, read]) => [
-      name,
-      () => {
+    const fields: Record<string, () => void> = {};
+    for (const [name, read] of Object.entries(memberReaders)) {
+      fields[name] = () => {
         change = read(scanner, own);
         violations.addAll(own.under(`operations[${index}].${name}`));
-      },
-    ]);
-    readStruct(scanner, 'enum UpdateOperation', Object.fromEntries(fields));
+      };
+    }
+    readStruct(scanner, 'enum UpdateOperation', fields);
     if (change !== null) return change;
     return scanner.fail('data did not match any variant of untagged enum UpdateOperation');
   };

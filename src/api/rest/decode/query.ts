@@ -116,21 +116,18 @@ interface GivenParts {
 }
 
 /** Refuses contradictions with the API's words, then what is not built. */
-function consistentQuery({ query, using, hasPrefetch, scoreThreshold }: GivenParts): Query | null {
+function consistentQuery(given: GivenParts): Query | null {
+  const { query, hasPrefetch } = given;
+  refuseContradictions(given);
+  if (hasPrefetch) notBuilt('`prefetch`');
+  if (query?.kind === 'unbuilt') notBuilt(`the query \`${query.name}\``);
+  return query;
+}
+
+function refuseContradictions({ query, using, hasPrefetch, scoreThreshold }: GivenParts): void {
   const name = query?.kind === 'unbuilt' ? query.name : null;
   const isFusion = name === 'fusion' || name === 'rrf';
-  if (query === null && hasPrefetch) {
-    throw contradiction(
-      'A query is needed to merge the prefetches. ' +
-        "Can't have prefetches without defining a query.",
-    );
-  }
-  if (query === null && scoreThreshold !== null) {
-    throw contradiction(
-      'A query is needed to use the score_threshold. ' +
-        "Can't have score_threshold without defining a query.",
-    );
-  }
+  if (query === null) refuseWithoutQuery(hasPrefetch, scoreThreshold);
   if (query?.kind === 'order_by' && scoreThreshold !== null) {
     throw contradiction("Can't use score_threshold with an order_by query.");
   }
@@ -142,9 +139,21 @@ function consistentQuery({ query, using, hasPrefetch, scoreThreshold }: GivenPar
     const text = `Validation failed: cannot apply ${shown} without prefetches`;
     throw new RequestError('wrong_input', text);
   }
-  if (hasPrefetch) notBuilt('`prefetch`');
-  if (query?.kind === 'unbuilt') notBuilt(`the query \`${query.name}\``);
-  return query;
+}
+
+function refuseWithoutQuery(hasPrefetch: boolean, scoreThreshold: number | null): void {
+  if (hasPrefetch) {
+    throw contradiction(
+      'A query is needed to merge the prefetches. ' +
+        "Can't have prefetches without defining a query.",
+    );
+  }
+  if (scoreThreshold !== null) {
+    throw contradiction(
+      'A query is needed to use the score_threshold. ' +
+        "Can't have score_threshold without defining a query.",
+    );
+  }
 }
 
 function contradiction(text: string): RequestError {

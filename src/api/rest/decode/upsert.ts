@@ -6,8 +6,8 @@
 import { ByteWriter } from '../../../base/bytes.ts';
 import type { JsonScanner } from '../../../base/json-scanner.ts';
 import { Uint32Buffer } from '../../../base/number-buffer.ts';
-import type { PointId } from '../../../model/point-id.ts';
 import { emptyPayload, readPayload } from '../../../model/payload-text.ts';
+import type { PointId } from '../../../model/point-id.ts';
 import { RequestError } from '../../../model/request-error.ts';
 import type { UpdateMode } from '../../../model/update.ts';
 import type { GivenPoints } from '../../../server/services/given-points.ts';

@@ -1,6 +1,7 @@
 // The vectors of a new collection: one unnamed, or a map of named ones; told apart by their members.
 
 import { JsonScanner } from '../../../base/json-scanner.ts';
+import type { JsonObject, JsonValue } from '../../../base/json-value.ts';
 import type { CollectionParams, VectorParams } from '../../../model/collection-config.ts';
 import { RequestError } from '../../../model/request-error.ts';
 import { refusedVectorNameChar } from '../path-params.ts';
@@ -115,14 +116,16 @@ function invalidName(name: string, reason: string): RequestError {
   return new RequestError('wrong_input', `Invalid dense vector name \`${name}\`: ${reason}`);
 }
 
+function memberOf(value: JsonValue, name: string): JsonValue {
+  return value instanceof Map ? ((value as JsonObject).get(name) ?? null) : null;
+}
+
 /** Sparse vectors are not built; `{}` and null ask for none. */
 export function refuseSparseVectors(scanner: JsonScanner): void {
   if (scanner.tryNull()) return;
   const text = scanner.readObject();
   for (const params of text.values()) {
-    const index = params instanceof Map ? params.get('index') : null;
-    const datatype = index instanceof Map ? index.get('datatype') : null;
-    if (datatype !== 'turbo4') continue;
+    if (memberOf(memberOf(params, 'index'), 'datatype') !== 'turbo4') continue;
     const path = 'sparse_vectors.?.index.datatype';
     const reason = 'sparse vectors do not support the `turbo4` datatype';
     const detail = `[${path}: ${reason}]`;

@@ -1,7 +1,9 @@
 // Endpoints that change points.
 
-import { type ChangeReader, decodeChange, decodeChangeBatch } from '../decode/point-updates.ts';
 import {
+  type ChangeReader,
+  decodeChange,
+  decodeChangeBatch,
   readClearPayload,
   readDelete,
   readDeletePayload,

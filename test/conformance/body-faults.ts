@@ -1,0 +1,186 @@
+// Faults of bodies: malformed JSON, wrong types, broken rules.
+
+import {
+  create,
+  format,
+  invalid,
+  query,
+  type Row,
+  scroll,
+  search,
+  upsert,
+  vector,
+} from './fault-row.ts';
+
+export const decoding: readonly Row[] = [
+  [upsert, '', `${format}EOF while parsing a value at line 1 column 0`],
+  [upsert, '{', `${format}EOF while parsing an object…`],
+  [upsert, '[]', `${format}invalid type: sequence…`],
+  [upsert, '{}', `${format}Invalid PointInsertOperations format`],
+  [upsert, '{"points":[]} x', `${format}trailing characters…`],
+  [upsert, '{"points":[{"id":1}]}', `${format}missing field \`vector\`…`],
+  [upsert, '{"points":[{"vector":[1,2,3,4]}]}', `${format}missing field \`id\`…`],
+  [upsert, '{"points":[{"id":1,"id":2,"vector":[1,2,3,4]}]}', `${format}duplicate field \`id\`…`],
+  [upsert, '{"points":[{"id":1,"vector":[1,NaN,3,4]}]}', format + '…'],
+  [upsert, '{"points":[{"id":1,"vector":[1,Infinity,3,4]}]}', format + '…'],
+  [upsert, '{"points":[{"id":1,"vector":[1,null,3,4]}]}', `${format}invalid type: null…`],
+  [upsert, '{"points":[{"id":1,"vector":["1",2,3,4]}]}', `${format}invalid type: string…`],
+  [upsert, '{"points":[{"id":1,"vector":null}]}', `${format}invalid type: null…`],
+  [upsert, '{"points":[{"id":1,"vector":[1,2,3,4],"payload":[]}]}', `${format}invalid type…`],
+  [upsert, { points: [{ id: '12', vector }] }, `${format}value 12 is not a valid point ID, valid…`],
+  [upsert, { points: [{ id: -1, vector }] }, `${format}value -1 is not a valid point ID, valid…`],
+  [upsert, '{"points":[{"id":51.0,"vector":[1]}]}', `${format}value 51.0 is not a valid point ID…`],
+  [
+    upsert,
+    '{"points":[{"id":18446744073709551616,"vector":[1]}]}',
+    `${format}value 1.8446744073709552e19 is not a valid point ID…`,
+  ],
+  [upsert, { points: [{ id: true, vector }] }, `${format}invalid type: boolean…`],
+  [search, { vector }, `${format}missing field \`limit\`…`],
+  [search, { limit: 1 }, `${format}missing field \`vector\`…`],
+  [search, { vector, limit: 1.5 }, `${format}invalid type: floating point…`],
+  [search, '{"vector":[1,2,3,4],"limit":18446744073709551616}', `${format}invalid type…`],
+  [search, { vector: [vector], limit: 1 }, `${format}data did not match any variant…`],
+  [search, { vector, limit: 1, filter: { musty: [] } }, `${format}unknown field \`musty\`…`],
+  [search, { vector, limit: 1, with_payload: { only: ['a'] } }, `${format}data did not match…`],
+  [search, { vector, limit: 1, with_payload: ['a..b'] }, `${format}Invalid json path: 'a..b'`],
+  [scroll, { with_vector: null }, `${format}invalid type: null…`],
+  ['POST /collections/dot/points/count', { exact: null }, `${format}invalid type: null…`],
+  [query, { query: { nothing: 1 } }, `${format}data did not match any variant…`],
+  [query, { query: 'abc' }, `${format}value abc is not a valid point ID…`],
+  [create, { vectors: { size: 0, distance: 'Dot' } }, `${format}invalid value: integer \`0\`…`],
+  [create, { vectors: { size: -1, distance: 'Dot' } }, `${format}…`],
+  [create, { vectors: { size: 4.5, distance: 'Dot' } }, `${format}invalid type: floating point…`],
+  [create, { vectors: { size: 4, distance: 'dot' } }, `${format}unknown variant \`dot\`…`],
+  [create, { vectors: { size: 4 } }, `${format}missing field \`distance\`…`],
+  [create, { vectors: null }, `${format}invalid type: null…`],
+  [create, { shard_number: 0 }, `${format}invalid value: integer \`0\`…`],
+  [create, { quantization_config: {} }, `${format}data did not match…`],
+  ['POST /collections/dot/points/payload', { payload: { a: 1 } }, `${format}Either list of point…`],
+  ['POST /collections/dot/points/payload', { points: [1] }, `${format}missing field \`payload\`…`],
+  ['POST /collections/dot/points/payload/delete', { points: [1] }, `${format}missing field…`],
+  ['POST /collections/dot/points/payload/clear', {}, `${format}data did not match…`],
+  ['POST /collections/dot/points/delete', {}, `${format}data did not match…`],
+  ['POST /collections/dot/points/batch', { operations: [{}] }, `${format}data did not match…`],
+  ['POST /collections/aliases', { actions: [{ x: {} }] }, `${format}data did not match…`],
+];
+
+export const validation: readonly Row[] = [
+  [
+    upsert,
+    { points: [{ id: 1, vector: [] }] },
+    `${invalid}[points[0].vector.vector: dense vector must not be empty]`,
+  ],
+  [
+    `${upsert}?wait=true`,
+    { points: [{ id: 1, vector: [[]] }] },
+    `${invalid}[points[0].vector.data: all vectors must be non-empty]`,
+  ],
+  [
+    upsert,
+    {
+      points: [
+        {
+          id: 1,
+          vector: [
+            [1, 2],
+            [1, 2, 3],
+          ],
+        },
+      ],
+    },
+    `${invalid}[points[0].vector.data: all vectors must have the same dimension, found vector with dimension 3]`,
+  ],
+  [
+    'PUT /collections/named/points',
+    { points: [{ id: 1, vector: { a: { indices: [1, 2], values: [1] } } }] },
+    `${invalid}[points[0].vector.?.values: Validation error: must be the same length as indices [{}]]`,
+  ],
+  [
+    'PUT /collections/named/points',
+    { points: [{ id: 1, vector: { a: { indices: [2, 2], values: [1, 2] } } }] },
+    `${invalid}[points[0].vector.?.indices: Validation error: must be unique [{}]]`,
+  ],
+  [
+    upsert,
+    { batch: { ids: [1, 2], vectors: [vector] } },
+    `${invalid}[batch.batch: number of ids and vectors must be equal (2 != 1)]`,
+  ],
+  [
+    upsert,
+    { batch: { ids: [1], vectors: [vector], payloads: [{}, {}] } },
+    `${invalid}[batch.batch: number of ids and payloads must be equal (1 != 2)]`,
+  ],
+  [query, { limit: 0 }, `${invalid}[internal.limit: value 0 invalid, must be 1 or larger]`],
+  [
+    search,
+    { vector, limit: 0 },
+    `${invalid}[search_request.limit: value 0 invalid, must be 1 or larger]`,
+  ],
+  [scroll, { limit: 0 }, `${invalid}[scroll_request.limit: value 0 invalid, must be 1 or larger]`],
+  [
+    `${query}/batch`,
+    { searches: [{}, { limit: 0 }] },
+    `${invalid}[searches[1].internal.limit: value 0 invalid, must be 1 or larger]`,
+  ],
+  [
+    scroll,
+    { filter: { must: [{ key: 'a' }] } },
+    `${invalid}[scroll_request.filter.must[0].__all__: Validation error: At least one field condition must be specified [{}]]`,
+  ],
+  [
+    query,
+    { params: { quantization: { oversampling: 0.5 } } },
+    `${invalid}[internal.params.quantization.oversampling: value 0.5 invalid, must be 1.0 or larger]`,
+  ],
+  [
+    query,
+    { params: { acorn: { enable: true, max_selectivity: 2 } } },
+    `${invalid}[internal.params.acorn.max_selectivity: value 2.0 invalid, must be from 0.0 to 1.0]`,
+  ],
+  [
+    create,
+    { vectors: { size: 65537, distance: 'Dot' } },
+    `${invalid}[vectors.size: value 65537 invalid, must be from 1 to 65536]`,
+  ],
+  [
+    create,
+    { vectors: { x: { size: 65537, distance: 'Dot' } } },
+    `${invalid}[vectors.?.size: value 65537 invalid, must be from 1 to 65536]`,
+  ],
+  [
+    create,
+    { hnsw_config: { ef_construct: 3 }, optimizers_config: { deleted_threshold: 2 } },
+    `${invalid}[hnsw_config.ef_construct: value 3 invalid, must be 4 or larger; optimizers_config.deleted_threshold: value 2.0 invalid, must be from 0.0 to 1.0]`,
+  ],
+  [
+    create,
+    { wal_config: { wal_capacity_mb: 0, wal_retain_closed: 0 } },
+    `${invalid}[wal_config.wal_capacity_mb: value 0 invalid, must be 1 or larger; wal_config.wal_retain_closed: value 0 invalid, must be 1 or larger]`,
+  ],
+  [
+    create,
+    { sparse_vectors: { s: { index: { datatype: 'turbo4' } } } },
+    `${invalid}[sparse_vectors.?.index.datatype: sparse vectors do not support…`,
+  ],
+  [
+    'PUT /collections/dot/points/vectors',
+    { points: [] },
+    `${invalid}[points: must specify points to update]`,
+  ],
+  [
+    'PUT /collections/dot/points/vectors',
+    { points: [{ id: 1, vector: {} }] },
+    `${invalid}[points[0].vector: must specify vectors to update for point]`,
+  ],
+  [
+    'POST /collections/dot/points/vectors/delete',
+    { points: [1], vector: [] },
+    `${invalid}[vector: must specify vector names to delete]`,
+  ],
+  [
+    'PUT /collections/dot/index',
+    { field_name: 'n', field_schema: { type: 'integer', lookup: false, range: false } },
+    `${invalid}[field_schema: Validation error: the 'lookup' and 'range' capabilities can't be both disabled [{}]]`,
+  ],
+];
