@@ -4,11 +4,10 @@ import { planSearch, type SearchPlanInput } from './plan.ts';
 
 const base: SearchPlanInput = {
   exact: false,
-  pointCount: 100_000,
   matchCount: 100_000,
   limit: 10,
   ef: 100,
-  linkCount: 16,
+  hasGraph: true,
   fullScanCount: 1000,
 };
 
@@ -24,8 +23,8 @@ test('few matches are scored, many are walked to', () => {
 
 test('exact searches and segments without a graph are scanned', () => {
   assert.equal(plan({ exact: true }), 'scan');
-  assert.equal(plan({ linkCount: 0 }), 'scan');
-  assert.equal(plan({ pointCount: 500, matchCount: 500 }), 'scan');
+  assert.equal(plan({ hasGraph: false }), 'scan');
+  assert.equal(plan({ matchCount: 500 }), 'scan');
 });
 
 test('a walk looks for at least as many candidates as are asked for', () => {

@@ -60,7 +60,6 @@ export class PublishedVectors implements SearchableVectors {
       layout.graph === null
         ? null
         : {
-            m: layout.graph.m,
             efMax: layout.heapLength,
             search: (request) => this.#searchGraph(request),
           };

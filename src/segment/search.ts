@@ -18,8 +18,6 @@ export interface RowScanner {
 }
 
 export interface GraphSearcher {
-  /** Links per node; ≥ 1. */
-  readonly m: number;
   /** A longer candidate list does not fit; such searches scan. */
   readonly efMax: number;
   /** At most `k` hits with exact scores. */
@@ -41,8 +39,9 @@ export interface SearchableVectors {
 
 /** Scanned between two pauses: 2 to 4 ms. */
 const sliceBytes = 8 * 1024 * 1024;
-/** Filtered lists up to this size are always scored: few matches are never missed. */
-const listBytesMax = 2 * 1024 * 1024;
+/** Up to so many bytes of matching vectors, and up to so many of them, are scored exactly. */
+const listBytesMax = 512 * 1024;
+const listCountMin = 256;
 
 /** What `SearchableVectors.indexedOnlyBytesMax` is in a segment that is not indexed (R51). */
 export function indexedOnlyBytesMax(config: VectorConfig, indexingThresholdKb: number): number {
@@ -64,11 +63,10 @@ export async function searchSegment(
   const limit = Math.min(task.limit, matchCount);
   const plan = planSearch({
     exact: params.exact,
-    pointCount: liveCount,
     matchCount,
     limit,
     ef: params.hnswEf ?? vectors.config.hnsw.efConstruct,
-    linkCount: vectors.graph?.m ?? 0,
+    hasGraph: vectors.graph !== null,
     fullScanCount: fullScanCount(vectors),
   });
   if (plan.kind === 'none') return noHits;
@@ -95,8 +93,8 @@ function isTooLargeToScan(
 }
 
 function fullScanCount({ config, rows }: SearchableVectors): number {
-  const bytesMax = Math.min(config.hnsw.fullScanThresholdKb * 1024, listBytesMax);
-  return Math.floor(bytesMax / rows.rowBytes);
+  const wanted = (config.hnsw.fullScanThresholdKb * 1024) / rows.rowBytes;
+  return Math.min(wanted, Math.max(listCountMin, listBytesMax / rows.rowBytes));
 }
 
 async function scanSlices(
