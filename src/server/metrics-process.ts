@@ -42,7 +42,8 @@ export async function processNumbers(): Promise<ReadonlyMap<string, number>> {
   if (mapsMax !== '') set('system_max_mmaps', mapsMax.trim());
   set('process_open_fds', fds?.length);
   set('process_max_fds', /^Max open files\s+(\d+)/m.exec(limits)?.[1]);
-  // The name of the program, in parentheses, may hold blanks; the fields behind it are numbered 3 on.
+  // The name of the program, in parentheses, may hold blanks; the fields behind it are numbered 3
+  // on.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   set('process_minor_page_faults_total', fields[7]);
   set('process_major_page_faults_total', fields[9]);

@@ -1,6 +1,6 @@
 // Counts answered requests of one thread by method, endpoint, status and collection, and adds such
-// counts of several threads up. The number of series is bounded, because the collection's name comes
-// from the client.
+// counts of several threads up. The number of series is bounded, because the collection's name
+// comes from the client.
 
 import type { RequestSeries } from './engine.ts';
 

@@ -1,5 +1,6 @@
-// A REST server over the fake engine, and calls to it that keep every byte of the answer. Each answer
-// to a documented endpoint is checked against the API's schema when that document is at hand.
+// A REST server over the fake engine, and calls to it that keep every byte of the answer. Each
+// answer to a documented endpoint is checked against the API's schema when that document is at
+// hand.
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { request as httpRequest } from 'node:http';

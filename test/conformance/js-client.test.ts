@@ -1,5 +1,5 @@
-// The official JavaScript client, unchanged, against the REST server: its quick start, and every call
-// that is built.
+// The official JavaScript client, unchanged, against the REST server: its quick start, and every
+// call that is built.
 
 import assert from 'node:assert/strict';
 import { after, before, mock, test } from 'node:test';

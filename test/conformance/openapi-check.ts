@@ -1,6 +1,6 @@
-// Checks answers against the API's published schema. The document is not part of this repository: it
-// is looked for at `OCTANT_OPENAPI`, then beside the working tree; without it nothing is checked and
-// `schemaIsAvailable` says so.
+// Checks answers against the API's published schema. The document is not part of this repository:
+// it is looked for at `OCTANT_OPENAPI`, then beside the working tree; without it nothing is checked
+// and `schemaIsAvailable` says so.
 
 import { existsSync, readFileSync } from 'node:fs';
 

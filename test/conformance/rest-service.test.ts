@@ -56,9 +56,9 @@ test('a key may come in either header, and must be right', async () => {
 
 test('the reading key may read and nothing else', async () => {
   const reader = { 'api-key': 'reader' };
-  const manager = { 'api-key': 'secret' };
+  const writer = { 'api-key': 'secret' };
   const vectors = { size: 1, distance: 'Dot' };
-  assert.equal((await rig.call('PUT', '/collections/k', { vectors }, manager)).status, 200);
+  assert.equal((await rig.call('PUT', '/collections/k', { vectors }, writer)).status, 200);
   const writes: readonly [string, string, unknown][] = [
     ['PUT', '/collections/new', {}],
     ['DELETE', '/collections/k', undefined],

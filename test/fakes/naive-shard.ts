@@ -1,6 +1,6 @@
 // A shard as a `Map`: every update applied at once, every read a walk over all points. It keeps
-// nothing on disk and forgets nothing, so it serves tests of the layers above, and as the truth that a
-// real shard is compared with.
+// nothing on disk and forgets nothing, so it serves tests of the layers above, and as the truth
+// that a real shard is compared with.
 
 import { JsonFloat, type JsonValue } from '../../src/base/json-value.ts';
 import type {

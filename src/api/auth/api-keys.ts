@@ -23,7 +23,9 @@ const noKey: Caller = {
 };
 const wrongKey: Caller = { kind: 'refused', text: 'Invalid API key or JWT' };
 
-/** Says of a request's headers who calls. Without any configured key everybody may do everything. */
+/**
+ * Says of a request's headers who calls. Without any configured key everybody may do everything.
+ */
 export function createKeyCheck(settings: ApiKeySettings): (headers: IncomingHttpHeaders) => Caller {
   const manageKeys = [settings.apiKey, settings.altApiKey].filter(isSet).map(digest);
   const readKeys = [settings.readOnlyApiKey].filter(isSet).map(digest);

@@ -1,6 +1,6 @@
-// Answers as JSON bytes in one growing buffer: ASCII text is copied byte by byte, stored payload text
-// is spliced in as it lies, f32 values are printed as their shortest decimal. The buffer of a writer is
-// reused from answer to answer, so what `finish` returns is a copy.
+// Answers as JSON bytes in one growing buffer: ASCII text is copied byte by byte, stored payload
+// text is spliced in as it lies, f32 values are printed as their shortest decimal. The buffer of a
+// writer is reused from answer to answer, so what `finish` returns is a copy.
 
 import {
   float32ArrayBytesMax,

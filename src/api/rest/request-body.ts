@@ -82,9 +82,9 @@ const discardBytesMax = 256 * 1024 * 1024;
 const discardMs = 10_000;
 
 /**
- * After an answer that came before the end of the body: reads the rest and forgets it, within bounds
- * of bytes and time, then ends the connection. Closing at once would make the client fail while it
- * still sends, before it has seen the answer.
+ * After an answer that came before the end of the body: reads the rest and forgets it, within
+ * bounds of bytes and time, then ends the connection. Closing at once would make the client fail
+ * while it still sends, before it has seen the answer.
  */
 export function discardRest(request: IncomingMessage, response: ServerResponse): void {
   if (request.complete) return;

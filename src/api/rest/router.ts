@@ -1,5 +1,5 @@
-// Finds the route of a request. Duplicate slashes and one trailing slash do not matter; segments are
-// percent-decoded after the match, so an encoded slash never makes a new segment.
+// Finds the route of a request. Duplicate slashes and one trailing slash do not matter; segments
+// are percent-decoded after the match, so an encoded slash never makes a new segment.
 
 import FindMyWay from 'find-my-way';
 import { assert } from '../../base/assert.ts';

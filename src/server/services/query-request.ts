@@ -1,5 +1,5 @@
-// What a client asks when it reads points, decoded and checked for its form; the service checks what
-// needs the collection.
+// What a client asks when it reads points, decoded and checked for its form; the service checks
+// what needs the collection.
 
 import type { Filter } from '../../model/filter.ts';
 import type { PointId } from '../../model/point-id.ts';

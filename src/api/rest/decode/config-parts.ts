@@ -136,8 +136,8 @@ const strictLimits: Readonly<Record<string, 'flag' | 'count' | 'positive' | 'per
   };
 
 /**
- * The given members as JSON text. Strict mode is kept and echoed, but not enforced yet, so switching
- * it on is refused: a limit that is not watched would be a promise not kept.
+ * The given members as JSON text. Strict mode is kept and echoed, but not enforced yet, so
+ * switching it on is refused: a limit that is not watched would be a promise not kept.
  */
 export function readStrictMode(scanner: JsonScanner, violations: Violations): string {
   const given: Record<string, unknown> = {};

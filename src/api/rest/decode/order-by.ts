@@ -4,7 +4,7 @@ import type { JsonScanner } from '../../../base/json-scanner.ts';
 import { JsonFloat } from '../../../base/json-value.ts';
 import { parseDatetimeMicros } from '../../../model/datetime.ts';
 import type { OrderBy, OrderValue } from '../../../model/read.ts';
-import { readPayloadPath } from './common-fields.ts';
+import { readPayloadPath } from './shared-fields.ts';
 import { nullable, readChoice, readStruct } from './struct.ts';
 
 export function readOrderBy(scanner: JsonScanner): OrderBy {

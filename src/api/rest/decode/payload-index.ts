@@ -7,7 +7,7 @@ import type {
   PayloadFieldType,
 } from '../../../model/payload-schema.ts';
 import { RequestError } from '../../../model/request-error.ts';
-import { readPayloadPath } from './common-fields.ts';
+import { readPayloadPath } from './shared-fields.ts';
 import { type FieldReaders, notBuilt, nullable, readChoice, readStruct } from './struct.ts';
 
 const fieldTypes = [

@@ -8,14 +8,14 @@ import type {
   ScrollRequest,
 } from '../../../server/services/query-request.ts';
 import type { PayloadSelection, VectorSelection } from '../../../server/services/selections.ts';
+import { readOrderBy } from './order-by.ts';
+import { readPointId, readPointIds } from './point-id.ts';
 import {
   readFilter,
   readPayloadSelection,
   readVectorSelection,
   refuseShardKey,
-} from './common-fields.ts';
-import { readOrderBy } from './order-by.ts';
-import { readPointId, readPointIds } from './point-id.ts';
+} from './shared-fields.ts';
 import { nullable, readCount, readStruct, Violations } from './struct.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };

@@ -10,7 +10,7 @@ import {
   readPayloadSelection,
   readVectorSelection,
   refuseShardKey,
-} from './common-fields.ts';
+} from './shared-fields.ts';
 import { type FieldReaders, nullable, readCount, readStruct, type Violations } from './struct.ts';
 
 const defaultParams: SearchParams = { hnswEf: null, exact: false, indexedOnly: false };

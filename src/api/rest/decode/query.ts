@@ -1,5 +1,5 @@
-// The bodies of `points/query` and its batch. Kinds of queries that are not built are recognised, so
-// that contradictions are answered as everywhere and the rest is refused by name.
+// The bodies of `points/query` and its batch. Kinds of queries that are not built are recognised,
+// so that contradictions are answered as everywhere and the rest is refused by name.
 
 import { JsonScanner } from '../../../base/json-scanner.ts';
 import { RequestError } from '../../../model/request-error.ts';
@@ -9,11 +9,11 @@ import type {
   QueryRequest,
   VectorInput,
 } from '../../../server/services/query-request.ts';
-import { refuseShardKey } from './common-fields.ts';
 import { readOrderBy } from './order-by.ts';
 import { readPointId } from './point-id.ts';
 import { QueryFields } from './query-fields.ts';
 import { decodeBatch, readDense, readSparse } from './search.ts';
+import { refuseShardKey } from './shared-fields.ts';
 import { notBuilt, nullable, readStruct, Violations } from './struct.ts';
 
 /** Recognised kinds that are not built. */

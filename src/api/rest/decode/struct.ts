@@ -1,6 +1,7 @@
-// Objects of a fixed shape, pulled out of the scanner in the order of the text. Keys may come in any
-// order; a known key that comes twice and a mandatory one that is missing are faults, an unknown one
-// is passed over. `Violations` collects broken rules, so that all are reported in one answer.
+// Objects of a fixed shape, pulled out of the scanner in the order of the text. Keys may come in
+// any order; a known key that comes twice and a mandatory one that is missing are faults, an
+// unknown one is passed over. `Violations` collects broken rules, so that all are reported in one
+// answer.
 
 import type { JsonScanner } from '../../../base/json-scanner.ts';
 import { RequestError } from '../../../model/request-error.ts';

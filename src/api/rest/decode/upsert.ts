@@ -1,7 +1,7 @@
 // The body of an upsert, read in one pass: numbers straight into a column per vector name, payloads
-// as canonical text one behind the other in one buffer. Points come as a list or as columns; the key
-// `batch` is looked at first. This is the hot path of writing: no object is made per number, and
-// none per point but its id.
+// as canonical text one behind the other in one buffer. Points come as a list or as columns; the
+// key `batch` is looked at first. This is the hot path of writing: no object is made per number,
+// and none per point but its id.
 
 import { ByteWriter } from '../../../base/bytes.ts';
 import type { JsonScanner } from '../../../base/json-scanner.ts';
@@ -12,8 +12,8 @@ import { RequestError } from '../../../model/request-error.ts';
 import type { UpdateMode } from '../../../model/update.ts';
 import type { GivenPoints } from '../../../server/services/given-points.ts';
 import type { PointChange } from '../../../server/services/points.ts';
-import { readFilterText, refuseShardKey } from './common-fields.ts';
 import { readPointId, readPointIds } from './point-id.ts';
+import { readFilterText, refuseShardKey } from './shared-fields.ts';
 import { nullable, readChoice, readStruct, type Violations } from './struct.ts';
 import { VectorColumns } from './vector-columns.ts';
 

@@ -1,7 +1,7 @@
 // Vectors of many points, pulled straight from the text into one `Float32Array` per vector name. A
 // column remembers the length of every row, because only the service knows which length is right.
-// Kinds of vectors that are not built are checked for their shape and remembered by name, so that the
-// answer is the same as for a collection whose vectors are of another kind.
+// Kinds of vectors that are not built are checked for their shape and remembered by name, so that
+// the answer is the same as for a collection whose vectors are of another kind.
 
 import type { JsonScanner } from '../../../base/json-scanner.ts';
 import { Float32Buffer } from '../../../base/number-buffer.ts';
@@ -48,8 +48,8 @@ export class VectorColumns {
   }
 
   /**
-   * The value of `vector` of one point: a list, a list of lists, or a map of names. Returns how many
-   * vectors it holds. `path` is where the value stands.
+   * The value of `vector` of one point: a list, a list of lists, or a map of names. Returns how
+   * many vectors it holds. `path` is where the value stands.
    */
   readPoint(scanner: JsonScanner, point: number, path: string): number {
     if (scanner.peekKind() === 'object') return this.#readMap(scanner, point, path);

@@ -1,4 +1,5 @@
-// The vectors of a new collection: one unnamed, or a map of named ones; told apart by their members.
+// The vectors of a new collection: one unnamed, or a map of named ones; told apart by their
+// members.
 
 import { JsonScanner } from '../../../base/json-scanner.ts';
 import type { JsonObject, JsonValue } from '../../../base/json-value.ts';

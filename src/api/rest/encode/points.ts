@@ -1,5 +1,5 @@
-// Writes points into answers: ids digit by digit, payload text spliced in as it is stored, vectors as
-// the shortest f32 decimals. This is the hot path of reading: no object is made per point.
+// Writes points into answers: ids digit by digit, payload text spliced in as it is stored, vectors
+// as the shortest f32 decimals. This is the hot path of reading: no object is made per point.
 
 import { excludePayload, includePayload } from '../../../model/payload-ops.ts';
 import type { OrderValue, PointRecord } from '../../../model/read.ts';
