@@ -145,7 +145,7 @@ interface CruiseReport {
 }
 
 async function imports(): Promise<StepOutcome> {
-  const folders = ['src', 'test', 'tools', 'bench'].filter((name) =>
+  const folders = ['src', 'test', 'tools', 'bench', 'demo'].filter((name) =>
     existsSync(path.join(root, name)),
   );
   const output = await runTool('depcruise', [
