@@ -4,7 +4,7 @@
 import { bitsToArray, testBit } from '../base/bitset.ts';
 import type { Disk } from '../io/ports.ts';
 import { GrowableVectors } from '../kernels/growable-vectors.ts';
-import { sections } from '../kernels/vector-memory.ts';
+import { sections, type VectorMemory } from '../kernels/vector-memory.ts';
 import type { VectorConfig } from '../model/collection-config.ts';
 import { comparePointIds, type PointId } from '../model/point-id.ts';
 import { IdReader } from './id-column.ts';
@@ -36,6 +36,8 @@ export interface SourceReader {
   payloadAt(offset: number): Uint8Array;
   /** `null` when nothing here can be copied: the name is unknown or means something else now. */
   openRows(config: VectorConfig): RowSource | null;
+  /** The graph of these vectors, if there is one. */
+  graphOf(config: VectorConfig): VectorMemory | null;
   close(): void;
 }
 
@@ -84,6 +86,10 @@ class SealedReader implements SourceReader {
     };
   }
 
+  graphOf(): null {
+    return null;
+  }
+
   close(): void {}
 }
 
@@ -120,6 +126,13 @@ class SharedReader implements SourceReader {
     const found = this.#segment.vectors.find((vectors) => vectors.config.name === config.name);
     if (found === undefined || !sameRows(found.config, config)) return null;
     return openSharedRows(found, this.#disk);
+  }
+
+  graphOf(config: VectorConfig): VectorMemory | null {
+    const found = this.#segment.vectors.find((vectors) => vectors.config.name === config.name);
+    if (found === undefined || !sameRows(found.config, config)) return null;
+    const { memory } = found;
+    return memory === null || memory.layout.graph === null ? null : memory;
   }
 
   close(): void {

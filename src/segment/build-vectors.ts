@@ -9,6 +9,7 @@ import { readRow } from '../kernels/rows.ts';
 import { createVectorMemory, type VectorMemory } from '../kernels/vector-memory.ts';
 import type { VectorConfig } from '../model/collection-config.ts';
 import type { RowSource, SourceReader } from './build-source.ts';
+import { transferGraph } from './graph-transfer.ts';
 import type { MergePlan } from './merge-plan.ts';
 import type { Pause } from './segment-reader.ts';
 import type { SegmentWriter } from './segment-writer.ts';
@@ -65,6 +66,7 @@ export async function buildVectors(
     await markAbsent(rows, kernel, build);
     if (memory.layout.graph !== null) {
       await encodeAll(rows, kernel, build);
+      await takeOverGraph(memory, build);
       const plan = kernel.planBuild(build.plan.pointCount);
       build.onGraphOpen({ ...memory, plan });
       await insertAll(kernel, plan, build.pause);
@@ -122,6 +124,34 @@ async function markAbsent(
     if (at % slicePoints === slicePoints - 1) await pause();
     if (!rows.has(at)) kernel.markAbsent(at);
   }
+}
+
+/** Begins with the links of the largest old graph of the same kind, if there is one. */
+async function takeOverGraph(
+  target: VectorMemory,
+  { config, plan, readers, pause }: VectorBuild,
+): Promise<void> {
+  const candidates = readers.map((reader) => reader.graphOf(config));
+  const counts = new Uint32Array(readers.length);
+  for (const source of plan.sources) counts[source] = (counts[source] as number) + 1;
+  let best = -1;
+  for (const [at, candidate] of candidates.entries()) {
+    if (candidate === null || !sameGraph(candidate, target)) continue;
+    if (best < 0 || (counts[at] as number) > (counts[best] as number)) best = at;
+  }
+  const source = candidates[best] ?? null;
+  if (source === null) return;
+  const targetOf = new Int32Array(source.layout.spec.pointCapacity).fill(-1);
+  for (let at = 0; at < plan.pointCount; at += 1) {
+    if (plan.sources[at] === best) targetOf[plan.offsets[at] as number] = at;
+  }
+  await transferGraph({ source, target, targetOf }, pause);
+}
+
+function sameGraph(a: VectorMemory, b: VectorMemory): boolean {
+  const [one, other] = [a.layout.graph, b.layout.graph];
+  if (one === null || other === null || one.m !== other.m || one.m0 !== other.m0) return false;
+  return one.efConstruct === other.efConstruct;
 }
 
 async function encodeAll(
