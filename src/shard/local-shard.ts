@@ -6,13 +6,12 @@
 //
 // Opening is in `recovery.ts`, putting the parts together in `shard-parts.ts`.
 
+import { InvariantError } from '../base/assert.ts';
 import { CorruptBytesError } from '../base/bytes.ts';
-import { DiskError } from '../io/ports.ts';
 import type { ShardConfig } from '../model/collection-config.ts';
 import type { PayloadSchema } from '../model/payload-schema.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
 import type { RequestErrorCode } from '../model/request-error.ts';
-import { RequestError } from '../model/request-error.ts';
 import { decodeUpdate, encodeUpdate } from '../model/update-codec.ts';
 import type { UpdateOperation } from '../model/update.ts';
 import type { Pause } from '../segment/segment-reader.ts';
@@ -102,16 +101,15 @@ export class LocalShard {
       this.#flushTimer.arm(this.#parts.set.config.optimizer.flush_interval_sec * 1000);
       return { status: 'acknowledged', operationId: lsn };
     }
-    // The disk works while the update is applied.
-    const synced = wal.sync().then(
-      () => null,
-      (error: unknown) => logFailure(lsn, error),
-    );
+    // The disk works while the update is applied. If it fails there is nothing to wait for.
+    const synced = wal.sync().then(() => null, (error: unknown) => logFailure(lsn, error));
     const { promise: settled, resolve: settle } = Promise.withResolvers<UpdateOutcome>();
     queue.push({ lsn, operation, recordBytes: record.length, settle });
     worker.kick();
-    const both = Promise.all([settled, synced]).then(([outcome, failure]) => failure ?? outcome);
-    return this.#within(options.timeoutMs, both, { status: 'wait_timeout', operationId: lsn });
+    const both = settled.then(async (outcome) => (await synced) ?? outcome);
+    const failed = synced.then((failure) => failure ?? both);
+    const timeout = { status: 'wait_timeout', operationId: lsn } as const;
+    return this.#within(options.timeoutMs, Promise.race([both, failed]), timeout);
   }
 
   #append(
@@ -130,11 +128,10 @@ export class LocalShard {
       return { lsn: wal.append(record), operation };
     } catch (error) {
       if (error instanceof CorruptBytesError) return refused('wrong_input', error.message);
-      if (error instanceof DiskError) {
-        this.#ports.logger.error(error.message);
-        return refused('internal', error.message);
-      }
-      throw error;
+      if (error instanceof InvariantError) throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      this.#ports.logger.error('an update cannot be logged', { error: message });
+      return refused('internal', message);
     }
   }
 
@@ -305,6 +302,7 @@ function refused(code: RequestErrorCode, message: string): UpdateOutcome {
 }
 
 function logFailure(lsn: number, error: unknown): UpdateOutcome {
-  if (!(error instanceof DiskError) && !(error instanceof RequestError)) throw error;
-  return { status: 'failed', operationId: lsn, code: 'internal', message: error.message };
+  if (error instanceof InvariantError) throw error;
+  const message = error instanceof Error ? error.message : String(error);
+  return { status: 'failed', operationId: lsn, code: 'internal', message };
 }

@@ -10,7 +10,7 @@ import type { WalConfig } from '../model/collection-config.ts';
 import { RequestError } from '../model/request-error.ts';
 import { decodeUpdate } from '../model/update-codec.ts';
 import { CorruptFileError } from '../storage/corrupt-file.ts';
-import { joinPath } from '../storage/file-path.ts';
+import { joinPath, parentPath } from '../storage/file-path.ts';
 import { readManifest } from '../storage/manifest.ts';
 import { Wal } from '../storage/wal.ts';
 import type { UpdateApplier } from './apply.ts';
@@ -29,7 +29,11 @@ export async function openLog(
   config: WalConfig,
   { disk, logger }: { readonly disk: Disk; readonly logger: Logger },
 ): Promise<Wal> {
-  disk.makeDir(directory);
+  if (!disk.exists(directory)) {
+    disk.makeDir(directory);
+    // Or a power loss could take the whole shard. Directories further up belong to the caller.
+    await disk.syncDir(parentPath(directory));
+  }
   const manifest = await readManifest(disk, directory);
   const { wal, tail } = await Wal.open(disk, joinPath(directory, 'wal'), {
     capacityBytes: config.wal_capacity_mb * MiB,

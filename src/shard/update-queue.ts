@@ -11,7 +11,10 @@ export interface QueuedUpdate {
   /** Columns are views of the record. */
   readonly operation: UpdateOperation;
   readonly recordBytes: number;
-  /** Called once, when the update was applied, was refused, or will not be applied any more. */
+  /**
+   * Called when the update was applied, was refused, could not be tried for now, or will be applied
+   * at the next start only. Calls after the first have no effect.
+   */
   readonly settle: (outcome: UpdateOutcome) => void;
 }
 

@@ -119,6 +119,9 @@ export class UpdateWorker {
       if (!(error instanceof DiskError) && !(error instanceof CorruptFileError)) throw error;
       this.#failure = error.message;
       logger.error('an update cannot be carried out', { lsn, error: error.message });
+      // Its sender is told now; the update itself will be tried again.
+      const { message } = error;
+      entry.settle({ status: 'failed', operationId: lsn, code: 'internal', message });
       return 'postponed';
     }
   }
