@@ -52,6 +52,9 @@ export interface MemoryAnswer {
 
 /** Hands views to all threads that read. */
 export interface ViewPublisher {
-  /** Resolves once every thread works with `view` or a later one. Calls come in order. */
+  /**
+   * Resolves once every thread works with `view` or a later one and no read that began with an
+   * earlier one is running any more. Calls come in order.
+   */
   publish(view: ShardView): Promise<void>;
 }

@@ -66,6 +66,12 @@ export function smallConfig(
   };
 }
 
+/** What the other thread has: its view, and how many reads it runs by view number. */
+interface ViewBox {
+  view: ShardView | null;
+  readonly reads: Map<number, number>;
+}
+
 /** Timers that fire when the test says so. */
 export class FakeTimers {
   readonly #waiting = new Map<TimerHandle, () => void>();
@@ -103,13 +109,13 @@ export class ShardHarness {
   readonly shard: LocalShard;
   readonly timers: FakeTimers;
   readonly #disk: Disk;
-  readonly #viewBox: { view: ShardView | null };
+  readonly #viewBox: ViewBox;
   #indexingThresholdKb = 10_000;
 
   private constructor(
     shard: LocalShard,
     disk: Disk,
-    viewBox: { view: ShardView | null },
+    viewBox: ViewBox,
     timers: FakeTimers,
   ) {
     this.shard = shard;
@@ -123,7 +129,7 @@ export class ShardHarness {
     disk.makeDir('storage');
     await disk.syncDir('');
     const timers = new FakeTimers();
-    const viewBox: { view: ShardView | null } = { view: null };
+    const viewBox: ViewBox = { view: null, reads: new Map() };
     const ports = createPorts(disk, timers, viewBox, options);
     const shard = await LocalShard.open(
       {
@@ -168,6 +174,8 @@ export class ShardHarness {
       assert.ok(whole);
       return { answer, still: true };
     }
+    const { reads } = this.#viewBox;
+    reads.set(view.number, (reads.get(view.number) ?? 0) + 1);
     const movesBefore = Atomics.load(view.moveCount, moveCell);
     const readers = view.segments.map((shared) =>
       PublishedSegment.open(shared, {
@@ -191,6 +199,7 @@ export class ShardHarness {
       return { answer, still: isStill() };
     } finally {
       for (const reader of readers) reader.close();
+      reads.set(view.number, (reads.get(view.number) ?? 0) - 1);
     }
   }
 }
@@ -198,7 +207,7 @@ export class ShardHarness {
 function createPorts(
   disk: Disk,
   timers: FakeTimers,
-  viewBox: { view: ShardView | null },
+  viewBox: ViewBox,
   { seed, dawdle = noPause }: HarnessOptions,
 ): LocalShardPorts {
   const prng = new Prng(seed);
@@ -239,6 +248,8 @@ function createPorts(
         await dawdle();
         viewBox.view = view;
         await dawdle();
+        const inUse = () => [...viewBox.reads].some(([n, count]) => n < view.number && count > 0);
+        while (inUse()) await turn();
       },
     },
   };
