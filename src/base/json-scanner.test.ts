@@ -212,14 +212,18 @@ test('refuses bytes that are no UTF-8', () => {
 });
 
 const floatText = fc.oneof(
-  fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+  fc
+    .double({ noNaN: true, noDefaultInfinity: true })
+    .filter((value) => Number.isFinite(Math.fround(value)))
+    .map(String),
   fc.float({ noNaN: true, noDefaultInfinity: true }).map(String),
   fc.double({ min: -1, max: 1, noNaN: true }).map((value) => value.toFixed(20)),
   fc.float({ noNaN: true, noDefaultInfinity: true }).map((value) => value.toPrecision(21)),
   fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }).map(String),
   fc
     .tuple(fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.integer({ min: -60, max: 60 }))
-    .map(([digits, exponent]) => `${digits}e${exponent}`),
+    .map(([digits, exponent]) => `${digits}e${exponent}`)
+    .filter((text) => Number.isFinite(Math.fround(Number(text)))),
   fc
     .tuple(fc.nat(10 ** 8), fc.stringMatching(/^\d{1,24}$/))
     .map(([whole, part]) => `${whole}.${part}`),
@@ -227,8 +231,8 @@ const floatText = fc.oneof(
     '0',
     '-0',
     '-0.0',
-    '1e400',
-    '-1e400',
+    '3.4028235e38',
+    '-3.4028235677973362e38',
     '1e-400',
     '0.00000000000000000001',
     '16777217',
@@ -276,6 +280,19 @@ test('a broken f32 array is refused with its place', () => {
     const scanner = new JsonScanner(bytes);
     assert.throws(() => scanner.readFloat32Array(new Float32Buffer()), JsonError, bad);
     assert.equal(nativeParse(`[${many}${bad}]`), null);
+  }
+});
+
+test('a number that does not fit is refused, not read as infinite', () => {
+  for (const text of ['1e39', '-3.4028236e38', '1e400', '-1e999999', `1${'0'.repeat(400)}`]) {
+    for (const list of [`[${text}]`, `[0.5,${text},0.5]`, `[${'0.5,'.repeat(30)}${text}]`]) {
+      const scanner = new JsonScanner(utf8(list));
+      const read = (): number => scanner.readFloat32Array(new Float32Buffer());
+      assert.throws(read, /number out of range/, list);
+    }
+  }
+  for (const text of ['1e400', '-1e999999']) {
+    assert.throws(() => new JsonScanner(utf8(text)).readFloat64(), /number out of range/);
   }
 });
 

@@ -326,12 +326,14 @@ export class JsonScanner {
     return value;
   }
 
-  /** Any number as a double; one beyond the range is infinite. */
+  /** Any number as a double. One beyond the range fails. */
   readFloat64(expected = 'f64'): number {
     if (!this.#isNumberNext()) this.invalidType(expected);
     const start = this.at;
     this.#scanNumber();
-    return scannedFloat64(this.#number, this.bytes, start);
+    const value = scannedFloat64(this.#number, this.bytes, start);
+    if (!Number.isFinite(value)) this.fail('number out of range');
+    return value;
   }
 
   /** An integer in `min` … `max` (both safe integers), written without fraction or exponent. */
@@ -356,7 +358,10 @@ export class JsonScanner {
     return this.fail(`invalid type: floating point \`${text}\`, expected ${expected}`);
   }
 
-  /** Appends the numbers of an array, rounded to f32, and returns how many there were. */
+  /**
+   * Appends the numbers of an array, rounded to f32, and returns how many there were. One that would
+   * become infinite fails: it would spoil every distance it takes part in.
+   */
   readFloat32Array(out: Float32Buffer, expected = 'f32'): number {
     this.beginArray();
     const bytes = this.bytes;
@@ -374,7 +379,9 @@ export class JsonScanner {
         this.#failAt(scan.end, 'invalid number', 'EOF while parsing a value');
       }
       this.at = scan.end;
-      out.push(scannedFloat32(scan, bytes, start));
+      const value = scannedFloat32(scan, bytes, start);
+      if (!Number.isFinite(Math.fround(value))) this.fail('number out of range');
+      out.push(value);
     }
     return out.length - before;
   }

@@ -97,7 +97,8 @@ function allocate(build: VectorBuild): VectorMemory {
     if (made.kind === 'created') return made.vectorMemory;
   }
   throw new SegmentTooLargeError(
-    `${plan.pointCount} vectors of ${config.dimension} × ${config.datatype} in one segment`,
+    `${plan.pointCount} vectors of ${config.dimension} × ${config.datatype} with m ` +
+      `${config.hnsw.m} do not fit into the memory of one segment`,
   );
 }
 

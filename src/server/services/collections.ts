@@ -53,6 +53,7 @@ export class CollectionService {
     }
     const settings = this.#engine.settings;
     const config = collectionConfig(request, settings);
+    refuseTooManyShards(config.params.shard_number);
     if (config.strict_mode_config !== undefined) refuseStrictMode(config.strict_mode_config);
     await this.#engine.propose(
       {
@@ -127,6 +128,15 @@ export class CollectionService {
     const { shards } = await this.info(collection.name);
     return Math.max(0, ...shards.map((shard) => shard.operationId));
   }
+}
+
+/** A shard costs files and memory even when it is empty; a slip of the finger must not take a node. */
+const shardCountMax = 1024;
+
+function refuseTooManyShards(shardCount: number): void {
+  if (shardCount <= shardCountMax) return;
+  const text = `shard_number ${shardCount} is too large, at most ${shardCountMax} are possible`;
+  throw new RequestError('bad_request', text);
 }
 
 function refuseStrictMode(text: string): void {

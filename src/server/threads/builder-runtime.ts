@@ -4,7 +4,11 @@
 import { type Disk, DiskError } from '../../io/ports.ts';
 import { RequestError } from '../../model/request-error.ts';
 import { type BuildResult, buildSegment } from '../../segment/build.ts';
-import { helpBuildGraph, type OpenGraph } from '../../segment/build-vectors.ts';
+import {
+  helpBuildGraph,
+  type OpenGraph,
+  SegmentTooLargeError,
+} from '../../segment/build-vectors.ts';
 import type { Pause } from '../../segment/segment-reader.ts';
 import type { BuildJob } from '../../shard/ports.ts';
 import { CorruptFileError } from '../../storage/corrupt-file.ts';
@@ -51,15 +55,21 @@ export class BuilderRuntime {
         { disk, pause: cancelPause(cancel), onGraphOpen },
       );
     } catch (error) {
-      // A full disk or a damaged source is no bug of this thread: the shard decides what follows.
       if (error instanceof RequestError) throw error;
-      if (!(error instanceof DiskError) && !(error instanceof CorruptFileError)) throw error;
+      // No bugs of this thread: the shard decides what follows.
+      if (!isExpected(error)) throw error;
       throw new RequestError('internal', error.message, { cause: error });
     } finally {
       // Nobody may write into the new graph after the segment is published or dropped.
       await Promise.allSettled(helping);
     }
   }
+}
+
+/** A full disk, a damaged source, settings or points for which no memory is large enough. */
+function isExpected(error: unknown): error is Error {
+  if (error instanceof DiskError || error instanceof CorruptFileError) return true;
+  return error instanceof SegmentTooLargeError;
 }
 
 function cancelPause(cancel: Int32Array): Pause {
