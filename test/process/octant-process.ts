@@ -16,12 +16,25 @@ export interface OctantOptions {
   readonly directory?: string;
   /** `QDRANT__…` variables. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Command that runs the launcher, e.g. `strace` with its arguments. */
+  readonly wrapper?: readonly string[];
+  /** A free one when absent. */
+  readonly port?: number;
+}
+
+/** How a process ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Everything that it printed, on either stream. */
+  readonly output: string;
 }
 
 export class OctantProcess {
   readonly directory: string;
   readonly port: number;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #wrapper: readonly string[];
   #child: ChildProcess | null = null;
   #output: string[] = [];
 
@@ -29,11 +42,12 @@ export class OctantProcess {
     this.directory = directory;
     this.port = port;
     this.#environment = options.environment ?? {};
+    this.#wrapper = options.wrapper ?? [];
   }
 
   static async create(options: OctantOptions = {}): Promise<OctantProcess> {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'octant-test-'));
-    return new OctantProcess(directory, await freePort(), options);
+    return new OctantProcess(directory, options.port ?? (await freePort()), options);
   }
 
   get url(): string {
@@ -49,10 +63,52 @@ export class OctantProcess {
     return this.#output.join('');
   }
 
+  /** False from the moment the process is seen to have ended. */
+  get isRunning(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** Resolves when `/readyz` answers 200; rejects with the output when the process ends first. */
   async start(): Promise<void> {
+    await this.#ready(this.#spawn([]));
+  }
+
+  /** Starts the process and waits until it ends by itself, which it must within a minute. */
+  async runToEnd(...programArguments: readonly string[]): Promise<Ended> {
+    const child = this.#spawn(programArguments);
+    const timer = setTimeout(() => child.kill('SIGKILL'), readyMsMax);
+    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+      child.once('close', (...ending) => resolve(ending));
+    });
+    clearTimeout(timer);
+    return { code, signal, output: this.output };
+  }
+
+  /** `kill -9`; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** SIGTERM; resolves with the exit code. */
+  async stop(): Promise<number | null> {
+    return await this.#end('SIGTERM');
+  }
+
+  /** SIGINT; resolves with the exit code. */
+  async interrupt(): Promise<number | null> {
+    return await this.#end('SIGINT');
+  }
+
+  /** Kills what still runs and removes the directory. */
+  async dispose(): Promise<void> {
+    await this.kill();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #spawn(programArguments: readonly string[]): ChildProcess {
     this.#output = [];
-    const child = spawn(launcher, [], {
+    const [command, ...parts] = [...this.#wrapper, launcher, ...programArguments];
+    const child = spawn(command ?? launcher, parts, {
       cwd: this.directory,
       env: {
         ...process.env,
@@ -66,23 +122,7 @@ export class OctantProcess {
     this.#child = child;
     child.stdout?.on('data', (text: Buffer) => this.#output.push(text.toString()));
     child.stderr?.on('data', (text: Buffer) => this.#output.push(text.toString()));
-    await this.#ready(child);
-  }
-
-  /** `kill -9`; resolves when the process is gone. */
-  async kill(): Promise<void> {
-    await this.#end('SIGKILL');
-  }
-
-  /** SIGTERM; resolves with the exit code. */
-  async stop(): Promise<number | null> {
-    return await this.#end('SIGTERM');
-  }
-
-  /** Kills what still runs and removes the directory. */
-  async dispose(): Promise<void> {
-    await this.kill();
-    rmSync(this.directory, { recursive: true, force: true });
+    return child;
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | null> {

@@ -1,11 +1,21 @@
 // Plain REST calls for tests, on connections that are kept open.
 
+import type { OutgoingHttpHeaders } from 'node:http';
 import { Agent, request } from 'node:http';
 
 export interface RestAnswer {
   readonly status: number;
   /** The parsed body; ids in tests stay below 2^53. */
   readonly body: unknown;
+  readonly text: string;
+}
+
+export interface RestRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string | Uint8Array;
+  /** These win over what the body implies. */
+  readonly headers?: OutgoingHttpHeaders;
 }
 
 export class RestClient {
@@ -17,9 +27,18 @@ export class RestClient {
   }
 
   call(method: string, path: string, body?: unknown): Promise<RestAnswer> {
-    const text = body === undefined ? null : JSON.stringify(body);
+    return this.send({
+      method,
+      path,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+
+  /** A call whose body need not be JSON. */
+  send({ method, path, body, headers: more = {} }: RestRequest): Promise<RestAnswer> {
     return new Promise((resolve, reject) => {
-      const headers = text === null ? {} : { 'content-length': Buffer.byteLength(text) };
+      const isSized = body !== undefined && more['transfer-encoding'] === undefined;
+      const headers = isSized ? { 'content-length': bodyBytes(body), ...more } : more;
       const sent = request(
         { host: '127.0.0.1', port: this.#port, agent: this.#agent, method, path, headers },
         (response) => {
@@ -27,13 +46,13 @@ export class RestClient {
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
           response.on('error', reject);
           response.on('end', () => {
-            const answer = Buffer.concat(chunks).toString();
-            resolve({ status: response.statusCode ?? 0, body: parsed(answer) });
+            const text = Buffer.concat(chunks).toString();
+            resolve({ status: response.statusCode ?? 0, body: parsed(text), text });
           });
         },
       );
       sent.on('error', reject);
-      sent.end(text ?? undefined);
+      sent.end(body);
     });
   }
 
@@ -49,6 +68,10 @@ export class RestClient {
   close(): void {
     this.#agent.destroy();
   }
+}
+
+function bodyBytes(body: string | Uint8Array): number {
+  return typeof body === 'string' ? Buffer.byteLength(body) : body.length;
 }
 
 function parsed(text: string): unknown {
