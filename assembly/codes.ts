@@ -5,16 +5,21 @@
 // (q·mean and 64·Σv) is the same for all of them. For euclid and manhattan the query is coded as a
 // row, and differences of codes are taken; the build compares rows with each other that way too.
 
-import { widenHalf } from './exact';
+import { exactRow, widenHalf } from './exact';
 import {
   COSINE_U8, F16, F32, MANHATTAN, codeBytes, codeRows, codeScale, dimension, element, mean, metric, queryCode,
   rowStride, rows, widened,
 } from './state';
+import { orderedBits } from './top-k';
 
 /** How a walk scores points. */
 export const WALK_DOT: i32 = 0;
 export const WALK_EUCLID: i32 = 1;
 export const WALK_MANHATTAN: i32 = 2;
+/** The inner product of two rows, for the build: the query is a row's code. */
+export const WALK_INNER: i32 = 3;
+/** Exact scores, for queries that lie too far outside the codes. */
+export const WALK_EXACT: i32 = 4;
 
 /** acc + the sixteen products of signed `x` and 7-bit `y`, four by four. */
 // @ts-ignore: decorator
@@ -32,7 +37,7 @@ function dotAdd(x: v128, y: v128, acc: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function accumulate(mode: i32, stored: v128, query: v128, acc: v128): v128 {
-  if (mode == WALK_DOT) return dotAdd(query, stored, acc);
+  if (mode == WALK_DOT || mode == WALK_INNER) return dotAdd(query, stored, acc);
   const difference = i8x16.abs(i8x16.sub(stored, query));
   if (mode == WALK_EUCLID) return dotAdd(difference, difference, acc);
   return i32x4.add(acc, i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(difference)));
@@ -43,7 +48,22 @@ function accumulate(mode: i32, stored: v128, query: v128, acc: v128): v128 {
 function total(mode: i32, v: v128): i32 {
   const pairs = i32x4.add(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
   const sum = i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1);
-  return mode == WALK_DOT ? sum : -sum;
+  return mode == WALK_DOT || mode == WALK_INNER ? sum : -sum;
+}
+
+/** What is combined with stored bytes: for an inner product of rows, the signed query. */
+// @ts-ignore: decorator
+@inline
+function loadQuery(mode: i32, query: usize): v128 {
+  const bytes = v128.load(query);
+  return mode == WALK_INNER ? i8x16.sub(bytes, i8x16.splat(64)) : bytes;
+}
+
+/** Σ (q - 64)(u - 64) is Σ (q - 64)·u less this: what the middle value of u adds. */
+// @ts-ignore: decorator
+@inline
+function middleAdd(mode: i32, q: v128, acc: v128): v128 {
+  return mode == WALK_INNER ? dotAdd(q, i8x16.splat(64), acc) : acc;
 }
 
 // @ts-ignore: decorator
@@ -55,15 +75,18 @@ function codeAt(id: u32): usize {
 // @ts-ignore: decorator
 @inline
 function scoreOneOf(mode: i32, query: usize, row: usize): i32 {
-  let acc = i32x4.splat(0);
+  let acc = i32x4.splat(0), middle = i32x4.splat(0);
   for (let i: usize = 0, n = codeBytes; i < n; i += 16) {
-    acc = accumulate(mode, v128.load(row + i), v128.load(query + i), acc);
+    const q = loadQuery(mode, query + i);
+    middle = middleAdd(mode, q, middle);
+    acc = accumulate(mode, v128.load(row + i), q, acc);
   }
-  return total(mode, acc);
+  return total(mode, i32x4.sub(acc, middle));
 }
 
 export function scoreOne(mode: i32, query: usize, row: usize): i32 {
   if (mode == WALK_EUCLID) return scoreOneOf(WALK_EUCLID, query, row);
+  if (mode == WALK_INNER) return scoreOneOf(WALK_INNER, query, row);
   return mode == WALK_DOT
     ? scoreOneOf(WALK_DOT, query, row)
     : scoreOneOf(WALK_MANHATTAN, query, row);
@@ -80,18 +103,25 @@ function scoreBatchOf(mode: i32, query: usize, ids: usize, count: i32, scores: u
     const a = codeAt(load<u32>(ids + at)), b = codeAt(load<u32>(ids + at, 4));
     const c = codeAt(load<u32>(ids + at, 8)), d = codeAt(load<u32>(ids + at, 12));
     let sa = i32x4.splat(0), sb = i32x4.splat(0), sc = i32x4.splat(0), sd = i32x4.splat(0);
+    let middle = i32x4.splat(0);
     for (let j: usize = 0; j < n; j += 16) {
-      const q = v128.load(query + j);
+      const q = loadQuery(mode, query + j);
+      middle = middleAdd(mode, q, middle);
       sa = accumulate(mode, v128.load(a + j), q, sa);
       sb = accumulate(mode, v128.load(b + j), q, sb);
       sc = accumulate(mode, v128.load(c + j), q, sc);
       sd = accumulate(mode, v128.load(d + j), q, sd);
     }
+    if (mode == WALK_INNER) {
+      sa = i32x4.sub(sa, middle), sb = i32x4.sub(sb, middle);
+      sc = i32x4.sub(sc, middle), sd = i32x4.sub(sd, middle);
+    }
     // Transposing adds: lane i of the sum is the total of row i.
     const ab = i32x4.add(v128.shuffle<i32>(sa, sb, 0, 4, 1, 5), v128.shuffle<i32>(sa, sb, 2, 6, 3, 7));
     const cd = i32x4.add(v128.shuffle<i32>(sc, sd, 0, 4, 1, 5), v128.shuffle<i32>(sc, sd, 2, 6, 3, 7));
     const sums = i32x4.add(v128.shuffle<i32>(ab, cd, 0, 1, 4, 5), v128.shuffle<i32>(ab, cd, 2, 3, 6, 7));
-    v128.store(scores + at, mode == WALK_DOT ? sums : i32x4.neg(sums));
+    const rising = mode == WALK_DOT || mode == WALK_INNER;
+    v128.store(scores + at, rising ? sums : i32x4.neg(sums));
   }
   for (; i < count; i++) {
     const at = <usize>i << 2;
@@ -99,10 +129,20 @@ function scoreBatchOf(mode: i32, query: usize, ids: usize, count: i32, scores: u
   }
 }
 
+function scoreBatchExact(ids: usize, count: i32, scores: usize): void {
+  for (let i = 0; i < count; i++) {
+    const at = <usize>i << 2;
+    const row = rows + <usize>load<u32>(ids + at) * rowStride;
+    store<i32>(scores + at, orderedBits(exactRow(row)));
+  }
+}
+
 /** Scores the codes of the listed points. */
 export function scoreBatch(mode: i32, query: usize, ids: usize, count: i32, scores: usize): void {
   if (mode == WALK_DOT) scoreBatchOf(WALK_DOT, query, ids, count, scores);
   else if (mode == WALK_EUCLID) scoreBatchOf(WALK_EUCLID, query, ids, count, scores);
+  else if (mode == WALK_INNER) scoreBatchOf(WALK_INNER, query, ids, count, scores);
+  else if (mode == WALK_EXACT) scoreBatchExact(ids, count, scores);
   else scoreBatchOf(WALK_MANHATTAN, query, ids, count, scores);
 }
 
@@ -262,7 +302,17 @@ function signedLanes(i: usize, inverse: v128): v128 {
   return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(widened + (i << 2)), inverse)));
 }
 
-/** Codes `widened` as a row into the query's place. */
-export function encodeRowQuery(): void {
+/**
+ * Codes `widened` as a row into the query's place. Returns how far its components lie outside what a
+ * code can say: the mean square, in steps. Far more than 1 means that codes order points wrongly.
+ */
+export function encodeRowQuery(): f32 {
   encodeWidened(queryCode);
+  const inverse: f32 = 1 / load<f32>(codeScale);
+  let excess: f32 = 0;
+  for (let i: usize = 0; i < codeBytes; i++) {
+    const beyond = abs<f32>(load<f32>(widened + (i << 2)) * inverse) - 64;
+    if (beyond > 0) excess += beyond * beyond;
+  }
+  return excess / <f32>dimension;
 }

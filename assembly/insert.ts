@@ -4,10 +4,10 @@
 // are in the graph. A point's own lists are written from level 0 up, so that whoever reaches it on
 // an upper level can go on below.
 
-import { WALK_EUCLID, WALK_MANHATTAN, scoreBatch, scoreOne } from './codes';
+import { WALK_EUCLID, WALK_INNER, WALK_MANHATTAN, scoreBatch, scoreOne } from './codes';
 import {
   HEAD_ENTRY, HEAD_LEVEL_MAX, HEAD_LINKED_COUNT, HEAD_POOL_USED, MANHATTAN, batch, batchScores,
-  buildScratch, codeBytes, codeRows, efConstruct, head, linked, lockMask, locks, m, m0, metric, pool,
+  buildScratch, codeBytes, codeRows, codeScale, efConstruct, head, linked, lockMask, locks, m, m0, metric, pool,
   poolWords, results, upperIndex,
 } from './state';
 import {
@@ -39,7 +39,9 @@ function prunedKept(): usize {
 // @ts-ignore: decorator
 @inline
 function buildMode(): i32 {
-  return metric == MANHATTAN ? WALK_MANHATTAN : WALK_EUCLID;
+  if (metric == MANHATTAN) return WALK_MANHATTAN;
+  // Set when the largest dot products are wanted and the norms differ (quantizer.ts).
+  return load<u32>(codeScale, 4) != 0 ? WALK_INNER : WALK_EUCLID;
 }
 
 // @ts-ignore: decorator

@@ -5,7 +5,7 @@ import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { type BuildPlan, VectorKernel } from '../../src/kernels/kernel.ts';
 import { createVectorMemory, type VectorMemory } from '../../src/kernels/vector-memory.ts';
 import { type BenchData, readFloats } from './data.ts';
-import { efs, type Measurement, measureSearch } from './measure.ts';
+import { cpuMilliseconds, efs, type Measurement, measureSearch } from './measure.ts';
 
 interface Job {
   readonly vectorMemory: VectorMemory;
@@ -30,6 +30,7 @@ async function run(data: BenchData): Promise<Measurement> {
   const points = readFloats(data.pointsPath);
   kernel.writeRows(0, new Uint8Array(points.buffer));
   const start = performance.now();
+  const cpuStart = cpuMilliseconds();
   kernel.train(count);
   kernel.encode(0, count);
   const plan = kernel.planBuild(count);
@@ -42,6 +43,7 @@ async function run(data: BenchData): Promise<Measurement> {
   while (!kernel.buildLoop(plan, 1_000).done);
   await ended;
   const buildSeconds = (performance.now() - start) / 1_000;
+  const buildCpuSeconds = (cpuMilliseconds() - cpuStart) / 1_000;
   const measured = efs.map((ef) => ({
     ef,
     ...measureSearch(
@@ -49,7 +51,7 @@ async function run(data: BenchData): Promise<Measurement> {
       (query) => kernel.searchGraph({ query, k: 10, ef, allowed: null }).offsets,
     ),
   }));
-  return { engine: 'octant', buildSeconds, buildThreadCount: 2, points: measured };
+  return { engine: 'octant', buildSeconds, buildCpuSeconds, buildThreadCount: 2, points: measured };
 }
 
 if (isMainThread) {

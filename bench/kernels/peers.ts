@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module';
 import { type BenchData, readFloats } from './data.ts';
-import { efs, type Measurement, measureSearch } from './measure.ts';
+import { cpuMilliseconds, efs, type Measurement, measureSearch } from './measure.ts';
 
 interface UsearchIndex {
   add(keys: BigUint64Array, vectors: Float32Array, threadCount: number): void;
@@ -42,8 +42,10 @@ function runUsearch(data: BenchData): Measurement {
   const keys = BigUint64Array.from({ length: data.count }, (_, i) => BigInt(i));
   const built = new Index(optionsFor(64));
   const start = performance.now();
+  const cpuStart = cpuMilliseconds();
   built.add(keys, points, 2);
   const buildSeconds = (performance.now() - start) / 1_000;
+  const buildCpuSeconds = (cpuMilliseconds() - cpuStart) / 1_000;
   const path = `${data.pointsPath}.usearch`;
   built.save(path);
   const measured = efs.map((ef) => {
@@ -51,7 +53,13 @@ function runUsearch(data: BenchData): Measurement {
     index.load(path);
     return { ef, ...measureSearch(data, (query) => index.search(query, data.k, 1).keys) };
   });
-  return { engine: 'usearch', buildSeconds, buildThreadCount: 2, points: measured };
+  return {
+    engine: 'usearch',
+    buildSeconds,
+    buildCpuSeconds,
+    buildThreadCount: 2,
+    points: measured,
+  };
 }
 
 function runHnswlib(data: BenchData): Measurement {
@@ -61,10 +69,12 @@ function runHnswlib(data: BenchData): Measurement {
   const index = new HierarchicalNSW('ip', dimension);
   index.initIndex(data.count, 16, 100);
   const start = performance.now();
+  const cpuStart = cpuMilliseconds();
   for (let i = 0; i < data.count; i += 1) {
     index.addPoint(Array.from(points.subarray(i * dimension, (i + 1) * dimension)), i);
   }
   const buildSeconds = (performance.now() - start) / 1_000;
+  const buildCpuSeconds = (cpuMilliseconds() - cpuStart) / 1_000;
   const queries = readFloats(data.queriesPath);
   // It takes arrays only; making them is not counted.
   const arrays = Array.from({ length: data.queryCount }, (_, i) =>
@@ -77,7 +87,13 @@ function runHnswlib(data: BenchData): Measurement {
       ...measureSearch(data, (_, row) => index.searchKnn(arrays[row] ?? [], data.k).neighbors),
     };
   });
-  return { engine: 'hnswlib', buildSeconds, buildThreadCount: 1, points: measured };
+  return {
+    engine: 'hnswlib',
+    buildSeconds,
+    buildCpuSeconds,
+    buildThreadCount: 1,
+    points: measured,
+  };
 }
 
 const data = JSON.parse(process.argv[3] ?? '') as BenchData;

@@ -37,7 +37,8 @@ export interface KernelExports {
   encodeWidened(code: number): void;
   /** Returns the value of one step of the query's code. */
   encodeDotQuery(): number;
-  encodeRowQuery(): void;
+  /** Returns the mean square of what lies outside the codes, in steps. */
+  encodeRowQuery(): number;
   normalizeWidened(): void;
   clearPadding(): void;
   centreWidened(): void;
@@ -82,6 +83,7 @@ export const elementCode = { f32: 0, f16: 1, u8: 2 } as const;
 export const metricCode = { dot: 0, cosine: 0, euclid: 1, manhattan: 2 } as const;
 export const metricCodeCosineU8 = 3;
 export const walkMode = { dot: 0, cosine: 0, euclid: 1, manhattan: 2 } as const;
+export const walkModeExact = 4;
 
 interface Compiled {
   readonly module: WebAssembly.Module;

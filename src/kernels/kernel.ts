@@ -6,7 +6,7 @@ import { assert } from '../base/assert.ts';
 import { setBitAtomic, testBit } from '../base/bitset.ts';
 import { buildOrder } from './build-order.ts';
 import { ExactScorer, type Hits, type ScanRequest } from './exact-scorer.ts';
-import { instantiate, type KernelExports, walkMode } from './exports.ts';
+import { instantiate, type KernelExports, walkMode, walkModeExact } from './exports.ts';
 import {
   codeParameterBytes,
   headerBytes,
@@ -51,6 +51,8 @@ export interface BuildProgress {
   readonly done: boolean;
 }
 
+/** Mean square of a query's components outside the codes, in steps, up to which codes are used. */
+const excessMax = 1;
 /** Candidates beyond k at the least, because codes order near ties wrongly. */
 const spareFactor = 1.25;
 const spareCount = 8;
@@ -82,6 +84,8 @@ export class VectorKernel {
   readonly #u32: Uint32Array;
   /** One step of the current query's code, for a dot product. */
   #queryStep = 1;
+  /** How the current query walks. */
+  #walkMode: number = walkMode.dot;
 
   private constructor({ memory, layout }: VectorMemory, slot: number) {
     assert(slot >= 0 && slot < layout.spec.slotCount, `slot ${slot} of ${layout.spec.slotCount}`);
@@ -304,7 +308,7 @@ export class VectorKernel {
   /** Leaves at least min(k, admitted points) candidates in the result list; returns their number. */
   #findCandidates(allowed: Uint32Array | null, ef: number, k: number): number {
     const exports = this.#exports;
-    const mode = walkMode[this.layout.spec.metric];
+    const mode = this.#walkMode;
     const pointCount = this.linkedCount;
     const { hidden, bitmapBytes } = this.layout;
     const bitmap = this.#slot.allowed;
@@ -364,6 +368,8 @@ export class VectorKernel {
   #scoreStep(): number {
     const scale = this.#f32[this.#codeParameters()] ?? 1;
     const { metric } = this.layout.spec;
+    // Exact scores as keys: no step, and rescoring leaves nothing out.
+    if (this.#walkMode === walkModeExact) return Number.NaN;
     if (metric === 'euclid') return scale * scale;
     return metric === 'manhattan' ? scale : scale * this.#queryStep;
   }
@@ -384,7 +390,12 @@ export class VectorKernel {
     const { metric } = this.layout.spec;
     if (metric === 'dot' || metric === 'cosine') {
       this.#queryStep = this.#exports.encodeDotQuery();
-    } else this.#exports.encodeRowQuery();
+      this.#walkMode = walkMode[metric];
+      return;
+    }
+    const excess = this.#exports.encodeRowQuery();
+    const isFar = excess > excessMax && this.layout.rows !== 0;
+    this.#walkMode = isFar ? walkModeExact : walkMode[metric];
   }
 
   /** Puts a vector, rounded to the element, where the coding functions read it. */

@@ -1,6 +1,7 @@
 // What the codes need to know of a segment: its mean vector, the signs of the rotation and the size of
 // one step. assembly/codes.ts says how a row becomes a code. The step is chosen so that 99.9 % of the
-// components are not cut. Parameters lie in front of the code rows: scale, mean, signs.
+// components are not cut. Parameters lie in front of the code rows: scale,
+// whether the build uses inner products, mean, signs.
 
 import { Prng } from '../base/prng.ts';
 import { codeParameterBytes, type VectorLayout } from './layout.ts';
@@ -8,6 +9,8 @@ import { codeParameterBytes, type VectorLayout } from './layout.ts';
 const quantile = 0.999;
 /** Steps on each side of the middle. */
 const stepCount = 63;
+/** Vectors that vary less in length are taken to be normalised. */
+const lengthVariationMax = 0.02;
 const deviationCountMax = 400_000;
 
 /** Any seed will do, but the same one always: codes of two builds may be compared. */
@@ -25,6 +28,14 @@ export function meanOf(sample: readonly Float32Array[], dimension: number): Floa
   }
   const count = Math.max(1, sample.length);
   return Float32Array.from(sums, (sum) => finite(sum / count));
+}
+
+/** Standard deviation of the lengths, relative to their mean. */
+export function lengthVariation(sample: readonly Float32Array[]): number {
+  const lengths = sample.map((vector) => Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0)));
+  const mean = lengths.reduce((sum, x) => sum + x, 0) / Math.max(1, lengths.length);
+  const squares = lengths.reduce((sum, x) => sum + (x - mean) ** 2, 0);
+  return mean > 0 ? finite(Math.sqrt(squares / lengths.length) / mean) : 0;
 }
 
 /** Size of one step, from components that are centred and rotated. */
@@ -48,7 +59,12 @@ export function trainCodes(
   const at = layout.codeParameters >>> 2;
   const mean = at + codeParameterBytes / 4;
   const { codeBytes } = layout;
-  f32.set(meanOf(sample, layout.spec.dimension), mean);
+  const { dimension, metric } = layout.spec;
+  // Where lengths differ, the largest dot product is no nearest neighbour: the graph is then built by
+  // inner products of codes, which must not be centred.
+  const byInnerProduct = metric === 'dot' && lengthVariation(sample) > lengthVariationMax;
+  f32[at + 1] = byInnerProduct ? 1 : 0;
+  f32.set(byInnerProduct ? new Float32Array(dimension) : meanOf(sample, dimension), mean);
   const random = new Prng(signSeed);
   for (let i = 0; i < 2 * codeBytes; i += 1) {
     f32[mean + codeBytes + i] = random.chance(0.5) ? 1 : -1;
