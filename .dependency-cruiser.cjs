@@ -94,7 +94,7 @@ module.exports = {
       comment: 'src never imports tests, tools or benchmarks.',
       severity: 'error',
       from: { path: '^src/', pathNot: test },
-      to: { path: ['^(test|tools|bench)/', test] },
+      to: { path: ['^(test|tools|bench|demo)/', test] },
     },
     {
       name: 'assembly-apart',

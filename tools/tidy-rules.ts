@@ -131,7 +131,7 @@ function lineComplaints(line: string, folder: string, known: Known): readonly st
 /** Only what is certainly a path of this repository, or certainly a symbol, is looked up. */
 function codeComplaint(code: string, folder: string, known: Known): string | null {
   const isPath =
-    /^(src|test|tools|docs|bench|assembly|config)\/[\w./-]*$/.test(code) ||
+    /^(src|test|tools|docs|bench|demo|assembly|config)\/[\w./-]*$/.test(code) ||
     /^[\w-]+(\/[\w.-]+)+\.(ts|md|json|yaml|txt)$/.test(code);
   if (isPath) {
     const places = [code, path.posix.join('src', code), path.posix.join(folder, code)];

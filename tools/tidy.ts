@@ -12,8 +12,8 @@ import {
   sourceFindings,
 } from './tidy-rules.ts';
 
-const sourceFolders = ['src', 'test', 'tools', 'bench', 'assembly'];
-const documentFolders = ['.', 'docs', 'src', 'test', 'tools', 'bench'];
+const sourceFolders = ['src', 'test', 'tools', 'bench', 'demo', 'assembly'];
+const documentFolders = ['.', 'docs', 'src', 'test', 'tools', 'bench', 'demo'];
 const skipped: ReadonlySet<string> = new Set(['node_modules', '.git', '.cache', 'testdata']);
 
 /** All findings, in the order of paths. */
