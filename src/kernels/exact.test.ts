@@ -121,11 +121,10 @@ test('scans with filters, tombstones and any range return the best of what is ad
   fc.assert(
     fc.property(
       cases,
-      bits,
-      bits,
+      fc.tuple(bits, bits),
       range,
       fc.integer({ min: 1, max: 100 }),
-      (example, allowedBits, hiddenBits, [from, to], k) => {
+      (example, [allowedBits, hiddenBits], [from, to], k) => {
         const { vectors, query } = example;
         const sealed = sealedOf(example);
         const growing = GrowableVectors.create({ ...example, dimension: query.length });

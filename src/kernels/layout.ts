@@ -82,15 +82,23 @@ export interface SlotLayout {
   readonly block: number;
 }
 
-export interface VectorLayout {
-  readonly spec: VectorSpec;
-  readonly bytes: number;
+interface Lengths {
+  /** Bytes of one exact row and of one code row. */
   readonly rowBytes: number;
   readonly codeBytes: number;
+  readonly bitmapBytes: number;
+  readonly heapLength: number;
+  readonly frontierLength: number;
+  readonly trailLength: number;
+  readonly blockBytes: number;
+}
+
+export interface VectorLayout extends Lengths {
+  readonly spec: VectorSpec;
+  readonly bytes: number;
   readonly header: number;
   readonly hidden: number;
   readonly absent: number;
-  readonly bitmapBytes: number;
   /** 64 bytes of parameters, the mean vector, two vectors of signs (f32); 0 without codes. */
   readonly codeParameters: number;
   readonly codeRows: number;
@@ -101,10 +109,6 @@ export interface VectorLayout {
   /** Of slot 0; slot i lies `slotBytes · i` further. */
   readonly slot: SlotLayout;
   readonly slotBytes: number;
-  readonly heapLength: number;
-  readonly frontierLength: number;
-  readonly trailLength: number;
-  readonly blockBytes: number;
 }
 
 export const memoryBytesMax = 2 ** 32 - 65_536;
@@ -184,23 +188,55 @@ function buildScratchBytes(graph: GraphSpec | null): number {
   return keptLists + prunedList + 64;
 }
 
+function lengthsOf({ pointCapacity, dimension, element }: VectorSpec): Lengths {
+  const rowBytes = rowBytesOf(dimension, element);
+  return {
+    rowBytes,
+    codeBytes: align(dimension, 16),
+    bitmapBytes: align(Math.ceil(pointCapacity / 8), 64),
+    heapLength: Math.min(heapLengthMax, Math.max(lengthMin, pointCapacity)),
+    frontierLength: Math.min(frontierLengthMax, Math.max(lengthMin, pointCapacity)),
+    trailLength: Math.min(trailLengthMax, pointCapacity),
+    blockBytes: Math.max(rowBytes, Math.min(65_536, align(pointCapacity * rowBytes, 64))),
+  };
+}
+
+function laySlot(cursor: Cursor, { graph, dimension }: VectorSpec, lengths: Lengths): SlotLayout {
+  const queryBytes = align(dimension, 16) * 4;
+  const batchLength = (graph?.m0 ?? 0) + (graph?.m ?? 0) + 8;
+  return {
+    query: cursor.take(queryBytes),
+    queryCode: cursor.take(lengths.codeBytes),
+    widened: cursor.take(queryBytes),
+    visited: cursor.take(lengths.bitmapBytes),
+    trail: cursor.take(lengths.trailLength * 4),
+    allowed: cursor.take(lengths.bitmapBytes),
+    results: cursor.take(lengths.heapLength * 8),
+    frontier: cursor.take(lengths.frontierLength * 8),
+    ids: cursor.take(lengths.heapLength * 4),
+    sims: cursor.take(lengths.heapLength * 4),
+    batch: cursor.take(batchLength * 4),
+    batchScores: cursor.take(batchLength * 4),
+    build: cursor.take(buildScratchBytes(graph)),
+    block: cursor.take(lengths.blockBytes),
+  };
+}
+
+function assertSpec({ pointCapacity, dimension, graph, codes, slotCount }: VectorSpec): void {
+  assert(pointCapacity >= 1 && pointCapacity < 2 ** 31, () => `${pointCapacity} points`);
+  assert(dimension >= 1 && dimension <= 65_536, () => `dimension ${dimension}`);
+  assert(slotCount >= 1, () => `${slotCount} slots`);
+  if (graph === null) return;
+  assert(codes, 'a graph needs codes');
+  assert(graph.m >= 1 && graph.m0 >= graph.m, () => `links ${graph.m}, ${graph.m0} on level 0`);
+}
+
 /** The whole layout, or null when it does not fit into one memory of 4 GiB. */
 export function layVectors(spec: VectorSpec): VectorLayout | null {
-  assert(spec.pointCapacity >= 1 && spec.pointCapacity < 2 ** 31, `${spec.pointCapacity} points`);
-  assert(spec.dimension >= 1 && spec.dimension <= 65_536, `dimension ${spec.dimension}`);
-  assert(spec.slotCount >= 1, `${spec.slotCount} slots`);
-  assert(spec.graph === null || spec.codes, 'a graph needs codes');
-  assert(spec.graph === null || spec.graph.m >= 1, 'a graph needs links');
-  assert(spec.graph === null || spec.graph.m0 >= spec.graph.m, 'level 0 needs the most links');
+  assertSpec(spec);
   const { pointCapacity } = spec;
-  const rowBytes = rowBytesOf(spec.dimension, spec.element);
-  const codeBytes = align(spec.dimension, 16);
-  const bitmapBytes = align(Math.ceil(pointCapacity / 8), 64);
-  const heapLength = Math.min(heapLengthMax, Math.max(lengthMin, pointCapacity));
-  const frontierLength = Math.min(frontierLengthMax, Math.max(lengthMin, pointCapacity));
-  const trailLength = Math.min(trailLengthMax, pointCapacity);
-  const batchLength = (spec.graph?.m0 ?? 0) + (spec.graph?.m ?? 0) + 8;
-  const blockBytes = Math.max(rowBytes, Math.min(65_536, align(pointCapacity * rowBytes, 64)));
+  const lengths = lengthsOf(spec);
+  const { bitmapBytes, codeBytes } = lengths;
   const cursor = new Cursor(0);
   const header = cursor.take(headerBytes);
   const hidden = cursor.take(bitmapBytes);
@@ -209,37 +245,19 @@ export function layVectors(spec: VectorSpec): VectorLayout | null {
   const codeRows = spec.codes ? cursor.take(pointCapacity * codeBytes) : 0;
   const codeEnd = spec.codes ? cursor.at : 0;
   const graph = spec.graph === null ? null : layGraph(cursor, spec.graph, pointCapacity);
-  const rows = spec.keepVectors ? cursor.take(pointCapacity * rowBytes) : 0;
+  const rows = spec.keepVectors ? cursor.take(pointCapacity * lengths.rowBytes) : 0;
   const slotStart = cursor.take(0);
-  const queryBytes = align(spec.dimension, 16) * 4;
-  const slot: SlotLayout = {
-    query: cursor.take(queryBytes),
-    queryCode: cursor.take(codeBytes),
-    widened: cursor.take(queryBytes),
-    visited: cursor.take(bitmapBytes),
-    trail: cursor.take(trailLength * 4),
-    allowed: cursor.take(bitmapBytes),
-    results: cursor.take(heapLength * 8),
-    frontier: cursor.take(frontierLength * 8),
-    ids: cursor.take(heapLength * 4),
-    sims: cursor.take(heapLength * 4),
-    batch: cursor.take(batchLength * 4),
-    batchScores: cursor.take(batchLength * 4),
-    build: cursor.take(buildScratchBytes(spec.graph)),
-    block: cursor.take(blockBytes),
-  };
+  const slot = laySlot(cursor, spec, lengths);
   const slotBytes = cursor.take(0) - slotStart;
   const bytes = slotStart + slotBytes * spec.slotCount;
   if (bytes > memoryBytesMax) return null;
   return {
+    ...lengths,
     spec,
     bytes,
-    rowBytes,
-    codeBytes,
     header,
     hidden,
     absent,
-    bitmapBytes,
     codeParameters,
     codeRows,
     codeEnd,
@@ -247,31 +265,12 @@ export function layVectors(spec: VectorSpec): VectorLayout | null {
     rows,
     slot,
     slotBytes,
-    heapLength,
-    frontierLength,
-    trailLength,
-    blockBytes,
   };
 }
 
 /** The same scratch slot for another thread. */
 export function slotAt(layout: VectorLayout, slot: number): SlotLayout {
   const by = layout.slotBytes * slot;
-  const of = layout.slot;
-  return {
-    query: of.query + by,
-    queryCode: of.queryCode + by,
-    widened: of.widened + by,
-    visited: of.visited + by,
-    trail: of.trail + by,
-    allowed: of.allowed + by,
-    results: of.results + by,
-    frontier: of.frontier + by,
-    ids: of.ids + by,
-    sims: of.sims + by,
-    batch: of.batch + by,
-    batchScores: of.batchScores + by,
-    build: of.build + by,
-    block: of.block + by,
-  };
+  const entries = Object.entries(layout.slot).map(([name, at]) => [name, Number(at) + by] as const);
+  return Object.fromEntries(entries) as SlotLayout;
 }
