@@ -3,15 +3,9 @@
 
 import type { Command } from '../../src/cluster/commands.ts';
 import { reduce } from '../../src/cluster/reducer.ts';
-import {
-  type ClusterState,
-  emptyClusterState,
-  findCollection,
-} from '../../src/model/cluster-state.ts';
+import { type ClusterState, emptyClusterState } from '../../src/model/cluster-state.ts';
 import { vectorConfigs } from '../../src/model/collection-config.ts';
 import { RequestError } from '../../src/model/request-error.ts';
-import type { UpdateOperation } from '../../src/model/update.ts';
-import { encodeUpdate } from '../../src/model/update-codec.ts';
 import { defaultSettings, type Settings } from '../../src/server/config/settings.ts';
 import type {
   Engine,
@@ -58,20 +52,7 @@ export class FakeEngine implements Engine {
     const { state, outcome } = reduce(this.#state, command);
     this.#state = state;
     if (outcome.kind === 'refused') throw new RequestError(outcome.code, outcome.message);
-    if (command.kind === 'create_payload_index') {
-      const { field, schema } = command;
-      await this.#tellShards(command.collection, { kind: 'create_index', field, schema });
-    } else if (command.kind === 'delete_payload_index') {
-      await this.#tellShards(command.collection, { kind: 'delete_index', field: command.field });
-    }
     return { changed: outcome.changed };
-  }
-
-  async #tellShards(collectionName: string, operation: UpdateOperation): Promise<void> {
-    const collection = findCollection(this.#state, collectionName);
-    for (const id of collection?.shardIds ?? []) {
-      await this.shard(collection?.uuid ?? '', id).update(encodeUpdate(operation), { wait: true });
-    }
   }
 
   processReport(): Promise<ProcessReport> {

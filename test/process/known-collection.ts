@@ -34,6 +34,8 @@ export async function expectKnown(client: RestClient, name: string, count: numbe
   const path = `/collections/${name}/points`;
   const counted = await client.result<{ count: number }>('POST', `${path}/count`, { exact: true });
   assert.equal(counted.count, count, `exact count of ${name}`);
+  const info = await client.result<{ payload_schema: unknown }>('GET', `/collections/${name}`);
+  assert.deepEqual(info.payload_schema, { tag: { data_type: 'keyword', points: count } });
   const found: KnownPoint[] = [];
   let offset: number | null = null;
   do {

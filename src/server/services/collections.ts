@@ -3,13 +3,16 @@
 // `Engine.propose`; only reads ask the state directly.
 
 import { randomUUID } from 'node:crypto';
-import type { AliasAction, CollectionPatch } from '../../cluster/commands.ts';
+import type { AliasAction, CollectionPatch, Command } from '../../cluster/commands.ts';
 import type { ShardInfo, ShardStatus } from '../../collection/shard-access.ts';
+import { type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
 import { type CollectionState, findCollection } from '../../model/cluster-state.ts';
 import type { PayloadFieldSchema } from '../../model/payload-schema.ts';
 import { RequestError } from '../../model/request-error.ts';
+import type { UpdateOperation } from '../../model/update.ts';
 import type { Engine } from '../engine.ts';
 import { type CollectionRequest, collectionConfig } from './collection-defaults.ts';
+import { resultOf, type UpdateResult } from './update-result.ts';
 
 export interface CollectionInfo {
   readonly collection: CollectionState;
@@ -104,31 +107,44 @@ export class CollectionService {
   createIndex(
     nameOrAlias: string,
     index: { readonly field: string; readonly schema: PayloadFieldSchema },
-    timeoutMs: number,
-  ): Promise<number> {
+    options: WriteOptions,
+  ): Promise<UpdateResult> {
+    const { name: collection } = this.require(nameOrAlias);
     const { field, schema } = index;
-    return this.#changeIndex(nameOrAlias, (collection) =>
-      this.#engine.propose({ kind: 'create_payload_index', collection, field, schema }, timeoutMs),
+    return this.#changeIndex(
+      { kind: 'create_payload_index', collection, field, schema },
+      { kind: 'create_index', field, schema },
+      options,
     );
   }
 
-  deleteIndex(nameOrAlias: string, field: string, timeoutMs: number): Promise<number> {
-    return this.#changeIndex(nameOrAlias, (collection) =>
-      this.#engine.propose({ kind: 'delete_payload_index', collection, field }, timeoutMs),
+  deleteIndex(nameOrAlias: string, field: string, options: WriteOptions): Promise<UpdateResult> {
+    const { name: collection } = this.require(nameOrAlias);
+    return this.#changeIndex(
+      { kind: 'delete_payload_index', collection, field },
+      { kind: 'delete_index', field },
+      options,
     );
   }
 
-  /** Returns the number of the last operation of the shards when the change was done. */
+  /**
+   * First agreed on, then carried out by the shards in line with their updates. After a crash between
+   * the two the shards make up for it when they are opened.
+   */
   async #changeIndex(
-    nameOrAlias: string,
-    propose: (collection: string) => Promise<unknown>,
-  ): Promise<number> {
-    const collection = this.require(nameOrAlias);
-    await propose(collection.name);
-    const { shards } = await this.info(collection.name);
-    return Math.max(0, ...shards.map((shard) => shard.operationId));
+    command: Extract<Command, { readonly kind: `${string}_payload_index` }>,
+    operation: UpdateOperation,
+    options: WriteOptions,
+  ): Promise<UpdateResult> {
+    await this.#engine.propose(command, agreementMs);
+    const collection = this.require(command.collection);
+    const shards = collection.shardIds.map((id) => this.#engine.shard(collection.uuid, id));
+    return resultOf(await writeUpdate(shards, operation, options));
   }
 }
+
+/** `timeout` of an index change is for the waiting, not for the agreement. */
+const agreementMs = 60_000;
 
 /** A shard costs files and memory even when it is empty; a slip of the finger must not take a node. */
 const shardCountMax = 1024;

@@ -2,7 +2,6 @@
 // store, and hands the change to the shards. A change that any part of is refused here is refused
 // as a whole, whether the client waits or not.
 
-import type { ShardUpdateAnswer } from '../../collection/shard-access.ts';
 import { type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
 import type { CollectionState } from '../../model/cluster-state.ts';
 import { vectorParamsByName } from '../../model/collection-config.ts';
@@ -11,7 +10,7 @@ import type { UpdateMode, UpdateOperation } from '../../model/update.ts';
 import type { Engine } from '../engine.ts';
 import { requireCollection } from './collections.ts';
 import { type GivenPoints, storablePoints, unknownVectorName } from './given-points.ts';
-import type { UpdateResult } from './update-result.ts';
+import { resultOf, type UpdateResult } from './update-result.ts';
 
 type GivenKind = 'upsert' | 'update_vectors';
 type IndexKind = 'create_index' | 'delete_index';
@@ -85,10 +84,4 @@ function storableChange(change: PointChange, collection: CollectionState): Updat
 function isEmpty(change: PointChange): boolean {
   if (change.kind === 'upsert') return change.points.ids.length === 0;
   return change.kind === 'delete_points' && change.selector.ids?.length === 0;
-}
-
-function resultOf(answer: ShardUpdateAnswer | null): UpdateResult {
-  if (answer === null) return { operationId: null, status: 'acknowledged' };
-  if (answer.status === 'failed') throw new RequestError(answer.code, answer.message);
-  return { operationId: answer.operationId, status: answer.status };
 }

@@ -163,11 +163,8 @@ export const collectionRoutes: readonly Route[] = [
     prepare: (input, { collections }) => {
       const name = collectionName(input);
       const index = decodeCreateIndex(input.body);
-      const { wait, timeoutMs } = writeOptions(input.query);
-      return async () => {
-        const operationId = await collections.createIndex(name, index, timeoutMs);
-        return updateResult({ operationId, status: wait ? 'completed' : 'acknowledged' });
-      };
+      const options = writeOptions(input.query);
+      return async () => updateResult(await collections.createIndex(name, index, options));
     },
   },
   {
@@ -179,11 +176,8 @@ export const collectionRoutes: readonly Route[] = [
     prepare: (input, { collections }) => {
       const name = collectionName(input);
       const field = input.params['field_name'] ?? '';
-      const { wait, timeoutMs } = writeOptions(input.query);
-      return async () => {
-        const operationId = await collections.deleteIndex(name, field, timeoutMs);
-        return updateResult({ operationId, status: wait ? 'completed' : 'acknowledged' });
-      };
+      const options = writeOptions(input.query);
+      return async () => updateResult(await collections.deleteIndex(name, field, options));
     },
   },
 ];
