@@ -1,9 +1,10 @@
 // Scores on codes. A row is centred (minus the segment's mean vector) and rotated, so that all its
-// components are about alike; then a component x becomes u = round(x / scale) + 64, cut to 0…127, so
-// that it can be the 7-bit operand of the relaxed dot product. A query for a dot product becomes
-// signed bytes v = round(q / t): its score Σ u·v orders points as q·x does, because what is left out
-// (q·mean and 64·Σv) is the same for all of them. For euclid and manhattan the query is coded as a
-// row, and differences of codes are taken; the build compares rows with each other that way too.
+// components are about alike; then a component x becomes u = round(x / scale) + 64, cut to 0…127,
+// so that it can be the 7-bit operand of the relaxed dot product. A query for a dot product becomes
+// signed bytes v = round(q / t): its score Σ u·v orders points as q·x does, because what is left
+// out (q·mean and 64·Σv) is the same for all of them. For euclid and manhattan the query is coded
+// as a row, and differences of codes are taken; the build compares rows with each other that way
+// too.
 
 import { exactRow, widenHalf } from './exact';
 import {
@@ -303,8 +304,8 @@ function signedLanes(i: usize, inverse: v128): v128 {
 }
 
 /**
- * Codes `widened` as a row into the query's place. Returns how far its components lie outside what a
- * code can say: the mean square, in steps. Far more than 1 means that codes order points wrongly.
+ * Codes `widened` as a row into the query's place. Returns how far its components lie outside what
+ * a code can say: the mean square, in steps. Far more than 1 means that codes order points wrongly.
  */
 export function encodeRowQuery(): f32 {
   encodeWidened(queryCode);

@@ -1,5 +1,5 @@
-// One search: down the upper levels, a walk on level 0 or a scan of codes, then exact scores for what
-// was found. Candidates are beam keys (walk.ts) in `results`.
+// One search: down the upper levels, a walk on level 0 or a scan of codes, then exact scores for
+// what was found. Candidates are beam keys (walk.ts) in `results`.
 
 import { scoreBatch } from './codes';
 import { exactRow } from './exact';
@@ -27,7 +27,8 @@ function isAdmitted(id: u32, bitmap: usize, flip: u32): bool {
 
 /**
  * The walk with a filter: everything is walked through, only admitted points become candidates, and
- * it goes on until the next point is worse than the worst of `ef` candidates. It gives up and returns
+ * it goes on until the next point is worse than the worst of `ef` candidates. It gives up and
+ * returns
  * -1 when more than `budget` points were scored: then a scan is cheaper. Candidates are a min-heap.
  */
 export function searchFiltered(mode: i32, ef: i32, bitmap: usize, flip: u32, budget: i32): i32 {
@@ -135,10 +136,10 @@ function touchRow(index: i32): u32 {
 }
 
 /**
- * Exact scores for candidates, best first; leaves a min-heap of the best k in `heap`. `step` is what
- * one unit of a code score is worth. The difference between exact score and code score is nearly the
- * same for all points; when even its largest value so far, and most of its range on top, could not lift
- * the next candidate above the worst of the best k, all further ones are left out.
+ * Exact scores for candidates, best first; leaves a min-heap of the best k in `heap`. `step` is
+ * what one unit of a code score is worth. The difference between exact score and code score is
+ * nearly the same for all points; when even its largest value so far, and most of its range on top,
+ * could not lift the next candidate above the worst of the best k, all further ones are left out.
  */
 export function rescore(count: i32, heap: usize, k: i32, step: f32): i32 {
   sortDescending(results, count);

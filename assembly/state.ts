@@ -1,6 +1,7 @@
 // Where everything lies, as this instance sees it: one instance belongs to one thread and one
 // memory. TypeScript (src/kernels/layout.ts) decides the layout and tells it once through the
-// `set…` functions; nothing here allocates, and every pointer is a byte address in the shared memory.
+// `set…` functions; nothing here allocates, and every pointer is a byte address in the shared
+// memory.
 
 /** Numbers agreed with src/kernels/layout.ts. */
 export const F32: i32 = 0;

@@ -1,5 +1,6 @@
-// Bounded selection by score. A key packs (score, id) into one u64 that compares as wanted: a better
-// score is a bigger key, and among equal scores the smaller id is. Heaps are binary, in plain memory.
+// Bounded selection by score. A key packs (score, id) into one u64 that compares as wanted: a
+// better score is a bigger key, and among equal scores the smaller id is. Heaps are binary, in
+// plain memory.
 
 /** A float as a signed integer of the same order; NaN sorts above or below everything. */
 // @ts-ignore: decorator
@@ -68,7 +69,9 @@ export function replaceMin(heap: usize, size: i32, key: u64): void {
   store<u64>(heap + (at << 3), key);
 }
 
-/** Turns a min-heap, or a list that is sorted already, into a list in descending order, in place. */
+/**
+ * Turns a min-heap, or a list that is sorted already, into a list in descending order, in place.
+ */
 export function sortDescending(heap: usize, size: i32): void {
   if (isDescending(heap, size)) return;
   for (let n = size - 1; n > 0; n--) {

@@ -1,9 +1,10 @@
-// Walks on the graph (Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search
-// using hierarchical navigable small world graphs", algorithms 1 and 2), scored on codes.
+// Walks on the graph (Malkov and Yashunin, "Efficient and robust approximate nearest neighbor
+// search using hierarchical navigable small world graphs", algorithms 1 and 2), scored on codes.
 //
 // A beam is a list of keys in descending order. A key is score, point and one bit: expanded or not.
 // Inserting shifts the worse keys down, which is cheaper than a heap for the usual lengths, and the
-// best point not yet expanded is found by a cursor that only moves back when something better comes.
+// best point not yet expanded is found by a cursor that only moves back when something better
+// comes.
 
 import { scoreBatch } from './codes';
 import {
@@ -80,10 +81,10 @@ export function visit(id: u32): bool {
 export let touched: u32 = 0;
 
 /**
- * Collects the unvisited neighbours of a point into `batch`, marks them, returns their number. There
- * is no prefetch instruction, so the first lines of their codes are loaded here: all misses of a
- * batch are on their way together before the first score waits for one. Free of branches on what is
- * visited, which no processor could predict.
+ * Collects the unvisited neighbours of a point into `batch`, marks them, returns their number.
+ * There is no prefetch instruction, so the first lines of their codes are loaded here: all misses
+ * of a batch are on their way together before the first score waits for one. Free of branches on
+ * what is visited, which no processor could predict.
  */
 // @ts-ignore: decorator
 @inline

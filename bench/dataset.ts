@@ -3,7 +3,8 @@
 //
 // λᵢ = i^-0.5 scaled to mean square 1; 500 centres ~ N(0, λ²) chosen with Zipf weights; a point is
 // centre + 0.7·s·N(0, λ²) + 0.05·N(0, I), s log-normal(0, 0.3) per centre; then a random rotation,
-// plus 0.6 × the mean norm × one fixed unit vector, then normalised. The same seed gives the same data.
+// plus 0.6 × the mean norm × one fixed unit vector, then normalised. The same seed gives the same
+// data.
 
 import { Prng } from '../src/base/prng.ts';
 

@@ -1,4 +1,5 @@
-// What is measured of every engine: build time, and recall and search rate for a list of beam widths.
+// What is measured of every engine: build time, and recall and search rate for a list of beam
+// widths.
 
 import { type BenchData, readFloats, readTruth } from './data.ts';
 

@@ -35,10 +35,10 @@ async function run(data: BenchData): Promise<Measurement> {
   kernel.encode(0, count);
   const plan = kernel.planBuild(count);
   const job = { vectorMemory, plan };
-  const helper = new Worker(new URL(import.meta.url), { workerData: job });
+  const second = new Worker(new URL(import.meta.url), { workerData: job });
   const ended = new Promise((resolve, reject) => {
-    helper.once('exit', resolve);
-    helper.once('error', reject);
+    second.once('exit', resolve);
+    second.once('error', reject);
   });
   while (!kernel.buildLoop(plan, 1_000).done);
   await ended;

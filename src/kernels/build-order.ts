@@ -1,11 +1,13 @@
-// The order in which points enter a graph. Points near each other come one after another, so that an
-// insertion finds in the cache what the one before it has read: a third to a half of the time of a
-// build. The groups themselves come in a spread order, after a random skeleton of the whole, so that
-// the graph never knows only one corner of the space.
+// The order in which points enter a graph. Points near each other come one after another, so that
+// an insertion finds in the cache what the one before it has read: a third to a half of the time of
+// a build. The groups themselves come in a spread order, after a random skeleton of the whole, so
+// that the graph never knows only one corner of the space.
 
 import { Prng } from '../base/prng.ts';
 
-/** Finds for a point the nearest of some pivots; all are offsets. Returns an index into `pivots`. */
+/**
+ * Finds for a point the nearest of some pivots; all are offsets. Returns an index into `pivots`.
+ */
 export type NearestPivot = (point: number, pivots: Uint32Array) => number;
 
 const groupCountMax = 64;

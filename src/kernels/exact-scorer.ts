@@ -1,6 +1,7 @@
-// Exact scores: of listed rows, of a range with a filter, of raw rows read from disk. Everything that
-// reports a score ends here, in one compiled function per element and metric, so the same query and
-// stored vector always give the same bits. Used on sealed memories and on growing ones alike.
+// Exact scores: of listed rows, of a range with a filter, of raw rows read from disk. Everything
+// that reports a score ends here, in one compiled function per element and metric, so the same
+// query and stored vector always give the same bits. Used on sealed memories and on growing ones
+// alike.
 
 import { assert } from '../base/assert.ts';
 import { elementCode, type KernelExports, metricCode, metricCodeCosineU8 } from './exports.ts';

@@ -1,6 +1,6 @@
-// Graphs on clustered data against brute force: recall of both compiled modules, filters, tombstones,
-// vectors that are not kept, and a build by several threads. The file is its own worker: as a thread
-// it helps to build the graph of the memory it is sent.
+// Graphs on clustered data against brute force: recall of both compiled modules, filters,
+// tombstones, vectors that are not kept, and a build by several threads. The file is its own
+// worker: as a thread it helps to build the graph of the memory it is sent.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,6 +1,7 @@
-// One thread's hand on one vector memory: reads and writes rows, scans, scores, walks the graph. Not
-// reentrant: every thread opens the memory with its own slot and makes one call at a time. Several
-// threads may search at once, also while one of them sets tombstones or several build the graph.
+// One thread's hand on one vector memory: reads and writes rows, scans, scores, walks the graph.
+// Not reentrant: every thread opens the memory with its own slot and makes one call at a time.
+// Several threads may search at once, also while one of them sets tombstones or several build the
+// graph.
 
 import { assert } from '../base/assert.ts';
 import { setBitAtomic, testBit } from '../base/bitset.ts';
@@ -32,8 +33,9 @@ export interface GraphRequest {
 
 export interface GraphHits extends Hits {
   /**
-   * True: similarities are exact and there are at most k. False when vectors are not kept in memory:
-   * up to max(ef, k) candidates with estimated similarities; read their rows, `scoreBlock`, cut to k.
+   * True: similarities are exact and there are at most k. False when vectors are not kept in
+   * memory: up to max(ef, k) candidates with estimated similarities; read their rows, `scoreBlock`,
+   * cut to k.
    */
   readonly exact: boolean;
 }
@@ -260,7 +262,8 @@ export class VectorKernel {
 
   /**
    * Inserts up to about `budgetCount` points and returns; every building thread calls it until it
-   * says done. While another thread inserts the first points alone, it waits (at most 20 ms a call).
+   * says done. While another thread inserts the first points alone, it waits (at most 20 ms a
+   * call).
    */
   buildLoop({ order }: BuildPlan, budgetCount: number): BuildProgress {
     const header = this.#header;
@@ -305,7 +308,9 @@ export class VectorKernel {
     return { ...this.#scorer.takeHits(size), exact: true };
   }
 
-  /** Leaves at least min(k, admitted points) candidates in the result list; returns their number. */
+  /**
+   * Leaves at least min(k, admitted points) candidates in the result list; returns their number.
+   */
   #findCandidates(allowed: Uint32Array | null, ef: number, k: number): number {
     const exports = this.#exports;
     const mode = this.#walkMode;

@@ -1,5 +1,6 @@
 // Where everything lies in the shared memory of one (segment, vector name). Pure arithmetic: the
-// layout is a plain object that any thread can be sent, and the compiled code is told the addresses.
+// layout is a plain object that any thread can be sent, and the compiled code is told the
+// addresses.
 //
 //   header │ hidden bits │ absent bits │ codes: parameters, rows │ graph: head, upper index,
 //   level 0, upper levels │ build locks │ exact rows │ one scratch slot per thread
@@ -272,5 +273,5 @@ export function layVectors(spec: VectorSpec): VectorLayout | null {
 export function slotAt(layout: VectorLayout, slot: number): SlotLayout {
   const by = layout.slotBytes * slot;
   const entries = Object.entries(layout.slot).map(([name, at]) => [name, Number(at) + by] as const);
-  return Object.fromEntries(entries) as SlotLayout;
+  return Object.fromEntries(entries) as unknown as SlotLayout;
 }

@@ -1,6 +1,6 @@
-// What the codes need to know of a segment: its mean vector, the signs of the rotation and the size of
-// one step. assembly/codes.ts says how a row becomes a code. The step is chosen so that 99.9 % of the
-// components are not cut. Parameters lie in front of the code rows: scale,
+// What the codes need to know of a segment: its mean vector, the signs of the rotation and the size
+// of one step. assembly/codes.ts says how a row becomes a code. The step is chosen so that 99.9 %
+// of the components are not cut. Parameters lie in front of the code rows: scale,
 // whether the build uses inner products, mean, signs.
 
 import { Prng } from '../base/prng.ts';
@@ -47,8 +47,8 @@ export function scaleOf(deviations: Float32Array): number {
 }
 
 /**
- * Trains the codes of a memory and stores the parameters. `rotated` centres and rotates a vector with
- * the mean and signs stored so far.
+ * Trains the codes of a memory and stores the parameters. `rotated` centres and rotates a vector
+ * with the mean and signs stored so far.
  */
 export function trainCodes(
   layout: VectorLayout,
@@ -60,8 +60,8 @@ export function trainCodes(
   const mean = at + codeParameterBytes / 4;
   const { codeBytes } = layout;
   const { dimension, metric } = layout.spec;
-  // Where lengths differ, the largest dot product is no nearest neighbour: the graph is then built by
-  // inner products of codes, which must not be centred.
+  // Where lengths differ, the largest dot product is no nearest neighbour: the graph is then built
+  // by inner products of codes, which must not be centred.
   const byInnerProduct = metric === 'dot' && lengthVariation(sample) > lengthVariationMax;
   f32[at + 1] = byInnerProduct ? 1 : 0;
   f32.set(byInnerProduct ? new Float32Array(dimension) : meanOf(sample, dimension), mean);

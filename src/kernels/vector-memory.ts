@@ -1,5 +1,6 @@
 // One shared memory for the vectors, codes and graph of one (segment, vector name), as a plain
-// object that can be posted to any thread. Making it touches nothing: pages are backed when written.
+// object that can be posted to any thread. Making it touches nothing: pages are backed when
+// written.
 
 import { assert } from '../base/assert.ts';
 import { countBits } from '../base/bitset.ts';
