@@ -42,6 +42,10 @@ export interface Rig {
   close(): Promise<void>;
 }
 
+const nothing = () => undefined;
+
+export const quietLogger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
 export type ServiceSettings = Partial<Settings['service']>;
 
 export async function startRig(service: ServiceSettings = {}): Promise<Rig> {

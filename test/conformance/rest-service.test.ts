@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Rig, startRig } from './harness.ts';
+import { createMetricsServer } from '../../src/api/rest/metrics-server.ts';
+import { quietLogger, type Rig, startRig } from './harness.ts';
 import { schemaIsAvailable } from './openapi-check.ts';
 
 let rig: Rig;
@@ -202,4 +203,13 @@ test('anonymized telemetry names nothing of the user', async () => {
   const path = '/telemetry?details_level=10&anonymize=true&per_collection=true';
   const { text } = await rig.call('GET', path, undefined, manage);
   assert.ok(!text.includes('private'), text);
+});
+
+test('the listener for monitoring tells metrics without a key, and nothing else', async () => {
+  const server = createMetricsServer(rig.engine, quietLogger);
+  const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
+  const metrics = await fetch(`http://127.0.0.1:${port}/metrics?per_collection=true`);
+  assert.match(await metrics.text(), /^# HELP app_info /);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/collections`)).status, 404);
+  await server.close();
 });

@@ -99,10 +99,10 @@ class RestListener implements RestServer {
     answer: Answer,
     headers: Readonly<Record<string, string>>,
   ): Promise<void> {
-    const last = this.#closing || !request.complete;
+    const last = this.#closing || leavesMuch(request);
     try {
       await send(request, response, answer, last ? { ...headers, connection: 'close' } : headers);
-      if (!request.complete) discardRest(request, response);
+      if (leavesMuch(request)) discardRest(request, response);
     } catch (error) {
       this.#reportBug(error);
       response.destroy();
@@ -165,6 +165,18 @@ function serverOptions(service: Settings['service']) {
     maxHeaderSize: requestHeadBytesMax,
     noDelay: true,
   };
+}
+
+/**
+ * A small body that no route asked for is read to its end by Node itself, and the connection goes
+ * on.
+ */
+const smallRestBytes = 64 * 1024;
+
+function leavesMuch(request: IncomingMessage): boolean {
+  if (request.complete) return false;
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return encoding !== undefined || Number(length ?? 0) > smallRestBytes;
 }
 
 function ignore(): void {}

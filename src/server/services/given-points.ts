@@ -5,7 +5,11 @@
 import { assert } from '../../base/assert.ts';
 import { normalizeCosine } from '../../kernels/normalize.ts';
 import type { CollectionState } from '../../model/cluster-state.ts';
-import { type VectorConfig, vectorConfigs } from '../../model/collection-config.ts';
+import {
+  type CollectionConfig,
+  type VectorConfig,
+  vectorConfigs,
+} from '../../model/collection-config.ts';
 import type { PointId } from '../../model/point-id.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { PointBatch, VectorColumn } from '../../model/update.ts';
@@ -33,16 +37,14 @@ export interface GivenPoints {
 
 /** `given` is used up: its numbers may be overwritten by their normalised values. */
 export function storablePoints(given: GivenPoints, collection: CollectionState): PointBatch {
-  const configs = vectorConfigs(collection.config);
-  const vectors = given.vectors.map((column) => storableColumn(column, configs));
+  const vectors = given.vectors.map((column) => storableColumn(column, collection));
   const { ids, payloadOffsets, payloadBytes } = given;
   return { ids, vectors, payloadOffsets, payloadBytes };
 }
 
-function storableColumn(given: GivenColumn, configs: readonly VectorConfig[]): VectorColumn {
+function storableColumn(given: GivenColumn, collection: CollectionState): VectorColumn {
   const { name, rows, rowEnds, data } = given;
-  const config = configs.find((candidate) => candidate.name === name);
-  if (config === undefined) throw unknownVectorName(name);
+  const config = vectorConfig(collection, name);
   if (given.otherKind !== null) throw vectorKindMismatch(given.otherKind);
   const { dimension } = config;
   let start = 0;
@@ -66,6 +68,21 @@ function normalizeRows(data: Float32Array, dimension: number): void {
     const normal = normalizeCosine(row);
     if (normal !== row) row.set(normal);
   }
+}
+
+/** Resolved once per configuration, which is replaced and never changed. */
+const resolved = new WeakMap<CollectionConfig, ReadonlyMap<string, VectorConfig>>();
+
+/** The vector of this name; throws if the collection has none. */
+export function vectorConfig(collection: CollectionState, name: string): VectorConfig {
+  let byName = resolved.get(collection.config);
+  if (byName === undefined) {
+    byName = new Map(vectorConfigs(collection.config).map((one) => [one.name, one]));
+    resolved.set(collection.config, byName);
+  }
+  const config = byName.get(name);
+  if (config === undefined) throw unknownVectorName(name);
+  return config;
 }
 
 export function unknownVectorName(name: string): RequestError {

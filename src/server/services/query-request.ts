@@ -1,9 +1,10 @@
 // What a client asks when it reads points, decoded and checked for its form; the service checks
 // what needs the collection.
 
+import type { JsonFloat } from '../../base/json-value.ts';
 import type { Filter } from '../../model/filter.ts';
 import type { PointId } from '../../model/point-id.ts';
-import type { OrderBy, PointRecord, SearchParams } from '../../model/read.ts';
+import type { OrderBy, OrderValue, PointRecord, SearchParams } from '../../model/read.ts';
 import type { PayloadSelection, VectorSelection } from './selections.ts';
 
 export type VectorInput =
@@ -58,13 +59,20 @@ export interface CountRequest {
   readonly exact: boolean;
 }
 
+/** A value that points were ordered by; a float is shown with its fraction even if that is 0. */
+export type ShownOrderValue = OrderValue | JsonFloat;
+
 export interface FoundPoint extends PointRecord {
   /** As the client sees it. */
   readonly score: number;
-  readonly orderValue?: number | bigint;
+  readonly orderValue?: ShownOrderValue;
+}
+
+export interface ScrolledRecord extends PointRecord {
+  readonly orderValue?: ShownOrderValue;
 }
 
 export interface ScrollPage {
-  readonly records: readonly (PointRecord & { readonly orderValue?: number | bigint })[];
+  readonly records: readonly ScrolledRecord[];
   readonly nextPageOffset: PointId | null;
 }

@@ -3,15 +3,17 @@
 // merged list, so they mean the same for one shard and for many.
 
 import { assert } from '../../base/assert.ts';
+import { JsonFloat } from '../../base/json-value.ts';
 import { readShards } from '../../collection/read-path.ts';
 import { normalizeCosine } from '../../kernels/normalize.ts';
 import { type CollectionState, findCollection } from '../../model/cluster-state.ts';
-import { type Distance, type VectorConfig, vectorConfigs } from '../../model/collection-config.ts';
+import type { Distance } from '../../model/collection-config.ts';
 import type { Filter } from '../../model/filter.ts';
-import { indexCapabilities } from '../../model/payload-schema.ts';
+import { indexCapabilities, type PayloadFieldType } from '../../model/payload-schema.ts';
 import type { PointId } from '../../model/point-id.ts';
 import type {
   OrderBy,
+  OrderedRecord,
   PointRecord,
   SearchHit,
   SearchTask,
@@ -25,7 +27,7 @@ import { requireCollection } from './collections.ts';
 import {
   dimensionMismatch,
   needsNormalizing,
-  unknownVectorName,
+  vectorConfig,
   vectorKindMismatch,
 } from './given-points.ts';
 import type {
@@ -34,6 +36,7 @@ import type {
   LookupFrom,
   QueryRequest,
   RetrieveRequest,
+  ScrolledRecord,
   ScrollPage,
   ScrollRequest,
   VectorInput,
@@ -77,11 +80,11 @@ export class ReadService {
     const parts = partsOf(request, collection);
     const { filter, order, from } = request;
     if (order !== null) {
-      requireOrderIndex(collection, order);
+      const type = requireOrderIndex(collection, order);
       const limit = Math.min(request.limit, orderedLimitMax);
       const read = { kind: 'ordered_scroll', filter, order, limit, parts } as const;
       const { records } = await this.#read(collection, read, timeoutMs);
-      return { records, nextPageOffset: null };
+      return { records: records.map((one) => shownOrder(one, type)), nextPageOffset: null };
     }
     const limit = await this.#bounded(collection, request.limit, timeoutMs);
     // One more than asked for tells where the next page begins.
@@ -145,14 +148,14 @@ export class ReadService {
       const { records } = await this.#read(collection, read, timeoutMs);
       return records.slice(offset).map((record) => ({ ...record, version: 0, score: 1 }));
     }
-    requireOrderIndex(collection, order);
+    const type = requireOrderIndex(collection, order);
     const limit = Math.min(request.limit + offset, orderedLimitMax);
     const read = { kind: 'ordered_scroll', filter, order, limit, parts } as const;
     const { records } = await this.#read(collection, read, timeoutMs);
     return records
       .filter((record, index) => record.id !== records[index - 1]?.id)
       .slice(offset)
-      .map((record) => ({ ...record, version: 0, score: 1 }));
+      .map((record) => ({ ...shownOrder(record, type), version: 0, score: 1 }));
   }
 
   async #searchTask(
@@ -250,12 +253,6 @@ export class ReadService {
   }
 }
 
-function vectorConfig(collection: CollectionState, name: string): VectorConfig {
-  const config = vectorConfigs(collection.config).find((candidate) => candidate.name === name);
-  if (config === undefined) throw unknownVectorName(name);
-  return config;
-}
-
 /** Names of vectors to show must exist; which part of a payload is shown is decided at the edge. */
 function partsOf(
   request: { readonly withPayload: PayloadSelection; readonly withVectors: VectorSelection },
@@ -274,16 +271,22 @@ function withoutId(filter: Filter | null, id: PointId): Filter {
   return { ...base, mustNot: [...(base.mustNot ?? []), { kind: 'has_id', ids: [id] }] };
 }
 
-function requireOrderIndex(collection: CollectionState, order: OrderBy): void {
+/** The type of the index that gives the order; throws if there is none. */
+function requireOrderIndex(collection: CollectionState, order: OrderBy): PayloadFieldType {
   const schema = collection.schema.get(order.key);
   const type = schema?.dataType;
   const ordered = type === 'integer' || type === 'float' || type === 'datetime';
-  if (ordered && schema !== undefined && indexCapabilities(schema).range) return;
+  if (ordered && schema !== undefined && indexCapabilities(schema).range) return type;
   throw new RequestError(
     'wrong_input',
     `No range index for \`order_by\` key: \`${order.key}\`. Please create one to use \`order_by\`. ` +
       'Integer, float and datetime payload indexes can be used for it.',
   );
+}
+
+function shownOrder(record: OrderedRecord, type: PayloadFieldType): ScrolledRecord {
+  if (type !== 'float') return record;
+  return { ...record, orderValue: new JsonFloat(Number(record.orderValue)) };
 }
 
 function foundPoints(

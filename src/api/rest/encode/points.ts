@@ -1,9 +1,15 @@
 // Writes points into answers: ids digit by digit, payload text spliced in as it is stored, vectors
 // as the shortest f32 decimals. This is the hot path of reading: no object is made per point.
 
+import { JsonFloat } from '../../../base/json-value.ts';
+import { formatFloat64 } from '../../../base/number-format.ts';
 import { excludePayload, includePayload } from '../../../model/payload-ops.ts';
-import type { OrderValue, PointRecord } from '../../../model/read.ts';
-import type { FoundPoint } from '../../../server/services/query-request.ts';
+import type { PointRecord } from '../../../model/read.ts';
+import type {
+  FoundPoint,
+  ScrolledRecord,
+  ShownOrderValue,
+} from '../../../server/services/query-request.ts';
 import type { PayloadSelection } from '../../../server/services/selections.ts';
 import type { JsonWriter } from '../json-writer.ts';
 
@@ -25,7 +31,7 @@ export function writeFoundPoint(
 
 export function writeRecord(
   writer: JsonWriter,
-  record: PointRecord & { readonly orderValue?: OrderValue },
+  record: ScrolledRecord,
   selection: PayloadSelection,
 ): void {
   writer.raw('{"id":');
@@ -35,9 +41,9 @@ export function writeRecord(
   writer.raw('}');
 }
 
-function writeOrderValue(writer: JsonWriter, value: OrderValue): void {
+function writeOrderValue(writer: JsonWriter, value: ShownOrderValue): void {
   writer.raw(',"order_value":');
-  writer.raw(String(value));
+  writer.raw(value instanceof JsonFloat ? formatFloat64(value.value) : String(value));
 }
 
 function writeParts(writer: JsonWriter, record: PointRecord, selection: PayloadSelection): void {

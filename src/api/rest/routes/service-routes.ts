@@ -12,6 +12,18 @@ const get = { method: 'GET', takesBody: false, measured: false } as const;
 
 const standalone = 'Qdrant is running in standalone mode';
 
+export const metricsRoute: Route = {
+  ...get,
+  path: '/metrics',
+  access: 'read',
+  prepare: ({ query }, { engine }) => {
+    query.boolean('anonymize', false);
+    const perCollection = query.boolean('per_collection', false);
+    operationTimeoutMs(query);
+    return async () => textReply(200, await formatMetrics(engine, { perCollection }));
+  },
+};
+
 export const serviceRoutes: readonly Route[] = [
   {
     ...get,
@@ -36,17 +48,7 @@ export const serviceRoutes: readonly Route[] = [
     access: 'open',
     prepare: () => () => textReply(200, 'all shards are ready'),
   },
-  {
-    ...get,
-    path: '/metrics',
-    access: 'read',
-    prepare: ({ query }, { engine }) => {
-      query.boolean('anonymize', false);
-      const perCollection = query.boolean('per_collection', false);
-      operationTimeoutMs(query);
-      return async () => textReply(200, await formatMetrics(engine, { perCollection }));
-    },
-  },
+  metricsRoute,
   {
     ...get,
     path: '/telemetry',
