@@ -25,11 +25,6 @@ export interface VectorSections {
 
 const pageBytes = 65_536;
 
-/** Bytes of address space; null when it does not fit into one memory (4 GiB). */
-export function vectorMemoryBytes(spec: VectorSpec): number | null {
-  return layVectors(spec)?.bytes ?? null;
-}
-
 export type CreatedMemory =
   | { readonly kind: 'created'; readonly vectorMemory: VectorMemory }
   /** More than 4 GiB: split the points into several segments. */
