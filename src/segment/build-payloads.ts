@@ -1,5 +1,5 @@
-// The payload column of a new segment. Texts that stay on disk are streamed through a bounded buffer;
-// resident ones are gathered in shared memory first and written from there.
+// The payload column of a new segment. Texts that stay on disk are streamed through a bounded
+// buffer; resident ones are gathered in shared memory first and written from there.
 
 import type { SourceReader } from './build-source.ts';
 import { fixedColumns } from './column-names.ts';

@@ -1,5 +1,5 @@
-// What a build reads from: sealed memory segments and published ones, behind one face. Live points come
-// as offsets in ascending order of their ids; rows and texts are read in place.
+// What a build reads from: sealed memory segments and published ones, behind one face. Live points
+// come as offsets in ascending order of their ids; rows and texts are read in place.
 
 import { bitsToArray, testBit } from '../base/bitset.ts';
 import type { Disk } from '../io/ports.ts';

@@ -1,6 +1,6 @@
 // One vector name of a new segment: rows copied in the new order, then, where asked for, codes and
-// graph. Rows that will live on disk never lie in memory as a whole. The graph may be built by several
-// threads at once: each calls `helpBuildGraph` on the same memory with its own slot.
+// graph. Rows that will live on disk never lie in memory as a whole. The graph may be built by
+// several threads at once: each calls `helpBuildGraph` on the same memory with its own slot.
 
 import { assert } from '../base/assert.ts';
 import { type BuildPlan, VectorKernel } from '../kernels/kernel.ts';

@@ -1,7 +1,8 @@
-// Old segments in, one new segment out: merges points by id (the highest version wins), writes columns
-// in id order, and, when asked to index, codes and graphs. Runs on a builder thread; sources go on
-// serving meanwhile. A cancelled build leaves a directory without `segment.json`, which can be deleted.
-// What is removed from the sources meanwhile, the caller removes from the result before publishing.
+// Old segments in, one new segment out: merges points by id (the highest version wins), writes
+// columns in id order, and, when asked to index, codes and graphs. Runs on a builder thread;
+// sources go on serving meanwhile. A cancelled build leaves a directory without `segment.json`,
+// which can be deleted. What is removed from the sources meanwhile, the caller removes from the
+// result before publishing.
 
 import { assert } from '../base/assert.ts';
 import { bitsetWordCount } from '../base/bitset.ts';

@@ -1,5 +1,5 @@
-// File names and kinds of the columns in a segment's directory. The kind is in the header of each file,
-// so that a file in the wrong place is noticed.
+// File names and kinds of the columns in a segment's directory. The kind is in the header of each
+// file, so that a file in the wrong place is noticed.
 
 /** Names of the columns that every segment has, and the kinds in their headers. */
 export const fixedColumns = {

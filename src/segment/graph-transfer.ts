@@ -1,7 +1,8 @@
-// Takes over the graph of an old segment into a new one, where offsets differ and some points are gone,
-// so that a merge inserts only what is new. Links are copied through an offset mapping; links to points
-// that are gone are dropped. A point that loses much that way, or that nobody links to any more, is
-// left out: the build inserts it again like a new one, which also mends its surroundings.
+// Takes over the graph of an old segment into a new one, where offsets differ and some points are
+// gone, so that a merge inserts only what is new. Links are copied through an offset mapping; links
+// to points that are gone are dropped. A point that loses much that way, or that nobody links to
+// any more, is left out: the build inserts it again like a new one, which also mends its
+// surroundings.
 //
 // Works on the memory as `kernels/layout.ts` describes it. The target's graph must be empty; nobody
 // else uses it yet. The source may be searched meanwhile.

@@ -1,6 +1,7 @@
 // The newest points of a shard, in the memory of its owner's thread: appended, changed in place and
-// removed. Offsets are given in order of arrival; a removed point leaves a hole. After `freeze` only
-// `remove` is allowed: a builder reads the shared memory meanwhile, and the segment goes on serving.
+// removed. Offsets are given in order of arrival; a removed point leaves a hole. After `freeze`
+// only `remove` is allowed: a builder reads the shared memory meanwhile, and the segment goes on
+// serving.
 
 import { assert } from '../base/assert.ts';
 import { clearBit, countAnd, setBit, testBit } from '../base/bitset.ts';

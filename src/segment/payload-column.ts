@@ -1,6 +1,7 @@
-// Payload texts of a published segment: one run of bytes in offset order and where each text begins.
-// The bytes are in shared memory, or stay in a column file from which each text is read when asked
-// for. A reader belongs to one thread; a walk in offset order reads the file in larger pieces.
+// Payload texts of a published segment: one run of bytes in offset order and where each text
+// begins. The bytes are in shared memory, or stay in a column file from which each text is read
+// when asked for. A reader belongs to one thread; a walk in offset order reads the file in larger
+// pieces.
 
 import type { Disk } from '../io/ports.ts';
 import { type ColumnFile, openColumn } from '../storage/column-file.ts';

@@ -1,6 +1,7 @@
 // Payload texts of a segment in memory, in shared chunks that a builder reads without copying.
 // A text is written once and never changed in place: a replaced one becomes garbage, and when
-// garbage outweighs what lives, the texts move to fresh chunks. Views handed out earlier stay valid.
+// garbage outweighs what lives, the texts move to fresh chunks. Views handed out earlier stay
+// valid.
 
 import { assert } from '../base/assert.ts';
 import { GrowableColumn } from './growable-column.ts';

@@ -1,5 +1,5 @@
-// An immutable segment as one thread reads it: typed views on shared columns, and a kernel per vector
-// name, opened when first used. Nothing here is kept per point. Only the shard's owner calls
+// An immutable segment as one thread reads it: typed views on shared columns, and a kernel per
+// vector name, opened when first used. Nothing here is kept per point. Only the shard's owner calls
 // `markDeleted`; every thread sees the tombstone at once.
 
 import { assert } from '../base/assert.ts';
@@ -86,7 +86,9 @@ export class PublishedSegment implements SegmentReader {
     for (const vectors of this.#vectors.values()) vectors.close();
   }
 
-  /** Removes a point from all answers of all threads. Owner only. False if it was removed before. */
+  /**
+   * Removes a point from all answers of all threads. Owner only. False if it was removed before.
+   */
   markDeleted(offset: number): boolean {
     assert(offset >= 0 && offset < this.offsetCount(), `offset ${offset} of ${this.id}`);
     if (!setBitAtomic(this.#tombstones, offset)) return false;

@@ -1,6 +1,6 @@
-// One query on one segment: by exact scan or by the graph, as `index/plan` decides. Every score that
-// leaves this file was computed by the exact kernels on stored vectors, so a pair of query and vector
-// has the same bits whichever way was taken.
+// One query on one segment: by exact scan or by the graph, as `index/plan` decides. Every score
+// that leaves this file was computed by the exact kernels on stored vectors, so a pair of query and
+// vector has the same bits whichever way was taken.
 
 import { TopK } from '../base/top-k.ts';
 import { planSearch } from '../index/plan.ts';

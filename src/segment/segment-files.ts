@@ -1,6 +1,6 @@
 // From a segment's directory to a segment that can be published: every column is read straight into
-// shared memory and verified; damage is a `CorruptFileError` that names file and byte. Also adds the
-// index of one field to a segment that exists already.
+// shared memory and verified; damage is a `CorruptFileError` that names file and byte. Also adds
+// the index of one field to a segment that exists already.
 
 import { assert } from '../base/assert.ts';
 import { bitsetWordCount } from '../base/bitset.ts';
@@ -216,8 +216,8 @@ export interface IndexRequest {
 
 /**
  * Builds the index of one field, stores it beside the other files, and returns the segment with it.
- * The result shares everything else, tombstones included. An earlier index of the field is replaced;
- * its files stay until the segment goes. One change of a segment's files at a time.
+ * The result shares everything else, tombstones included. An earlier index of the field is
+ * replaced; its files stay until the segment goes. One change of a segment's files at a time.
  */
 export async function addFieldIndex(
   request: IndexRequest,

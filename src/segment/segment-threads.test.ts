@@ -108,12 +108,12 @@ function startTests(): void {
       slotCount,
       slot: 1,
     };
-    const helpers: Promise<unknown>[] = [];
+    const assisting: Promise<unknown>[] = [];
     const onGraphOpen = (graph: OpenGraph) => {
-      if (helped) helpers.push(ask({ kind: 'help', graph }));
+      if (helped) assisting.push(ask({ kind: 'help', graph }));
     };
     const { segment } = await buildSegment(job, { disk, pause: eventTurn, onGraphOpen });
-    await Promise.all(helpers);
+    await Promise.all(assisting);
     assert.ok(segment !== null);
     return segment;
   };
