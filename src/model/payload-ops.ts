@@ -82,7 +82,10 @@ function mergeObjects(target: JsonObject, patch: JsonObject): JsonObject {
   return merged;
 }
 
-/** Delete keys: removes what the paths address; what is not there is no error. */
+/**
+ * Delete keys: removes what the paths address; what is not there is no error. A path that ends in
+ * `[N]` removes nothing: done twice, as a replay may, it would remove two elements.
+ */
 export function deletePayloadKeys(old: Uint8Array, keys: readonly string[]): Uint8Array {
   const paths = keys.map((key) => payloadPath(key).segments);
   if (paths.every((segments) => segments.length === 1)) {
@@ -94,7 +97,7 @@ export function deletePayloadKeys(old: Uint8Array, keys: readonly string[]): Uin
   return jsonBytes(tree);
 }
 
-/** Removing an element closes the gap; removing all elements leaves an empty array. */
+/** Removing all elements leaves an empty array; a single element cannot be removed. */
 function removeAt(target: JsonValue, segments: readonly PathSegment[], depth: number): JsonValue {
   const segment = segments[depth];
   const isLast = depth === segments.length - 1;
@@ -109,7 +112,7 @@ function removeAt(target: JsonValue, segments: readonly PathSegment[], depth: nu
   if (segment === undefined || !Array.isArray(target)) return target;
   const elements = target as readonly JsonValue[];
   const isMeant = (index: number): boolean => segment.kind === 'all' || segment.index === index;
-  if (isLast) return elements.filter((_, index) => !isMeant(index));
+  if (isLast) return segment.kind === 'all' ? [] : target;
   return elements.map((element, index) =>
     isMeant(index) ? removeAt(element, segments, depth + 1) : element,
   );

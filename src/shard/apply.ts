@@ -74,10 +74,14 @@ export class UpdateApplier {
 
   async #upsert({ points, mode, filter }: Update<'upsert'>, lsn: number): Promise<void> {
     const condition = this.#compile(filter);
+    // Mode and filter judge what was there before the update: not the first of two points of one id.
+    const conditional = condition !== null || mode !== 'upsert';
+    const lastRows = conditional ? lastRowsOf(points.ids) : null;
     for (let row = 0; row < points.ids.length; row += 1) {
       if (this.#pace.step()) await this.#pace.rest();
       const id = points.ids[row] as PointId;
       this.#checkVectors(points.vectors, row);
+      if (lastRows !== null && lastRows.get(id) !== row) continue;
       const old = this.#set.find(id);
       if (old === null ? mode === 'update_only' : mode === 'insert_only') continue;
       if (old !== null && !matches(condition, old)) continue;
@@ -175,6 +179,11 @@ export class UpdateApplier {
     if (config !== undefined) return config.dimension;
     throw new RequestError('wrong_input', `Not existing vector name error: ${name}`);
   }
+}
+
+/** The last row of each id: of several points of one id the last wins. */
+function lastRowsOf(ids: readonly PointId[]): ReadonlyMap<PointId, number> {
+  return new Map(ids.map((id, row) => [id, row]));
 }
 
 function matches(condition: CompiledFilter | null, { slot, offset }: Location): boolean {
