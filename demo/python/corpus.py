@@ -16,6 +16,8 @@ LENGTH_MIN = 80
 LENGTH_MAX = 800
 _FILE_BYTES_MAX = 4_000_000
 
+_NOT_PROSE = ("|", ">>>", "+-", "$ ", "import ", "from ", "const ", "let ", "var ", "{")
+
 _TAGS = {
     "async": r"\b(async|await|promise|coroutine|event loop|thread)",
     "text": r"\b(string|character|unicode|regex|regular expression|encoding)",
@@ -41,7 +43,9 @@ def collect(root: Path, point_count: int) -> list[dict]:
     """At most `point_count` distinct paragraphs with their payload, in a repeatable order."""
     found: dict[bytes, dict] = {}
     for text, payload in _all_paragraphs(root):
-        key = hashlib.sha1(text.lower().encode()).digest()
+        # Texts that differ in numbers or punctuation only are one.
+        letters = re.sub(r"[^a-z]+", " ", text.lower())
+        key = hashlib.sha1(letters.encode()).digest()
         if key not in found:
             found[key] = _with_facts(text, payload)
     return [found[key] for key in sorted(found)[:point_count]]
@@ -135,7 +139,7 @@ def _is_prose(paragraph: str, block: str) -> bool:
     """Not a table, a listing, an example session or a wall of links and names."""
     if not LENGTH_MIN <= len(paragraph) <= LENGTH_MAX:
         return False
-    if block.lstrip().startswith(("|", ">>>", "+-", "$ ", "import ", "from ")):
+    if block.lstrip().startswith(_NOT_PROSE) or paragraph.count(";") >= 2:
         return False
     words = re.findall(r"[A-Za-z][a-z']+", paragraph)
     letters = sum(map(len, words)) + paragraph.count(" ")
