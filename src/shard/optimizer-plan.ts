@@ -57,6 +57,12 @@ export interface PlanRules {
 
 /** A larger segment joins a rebuild only if it is at most this many times what it joins. */
 const growthFactorMax = 2;
+/** Growth keeps the number of graphs below this; more come of changed settings. */
+const graphCountMax = 8;
+/** A shard at rest that has graphs already gives a graph to a remainder of at least this size. */
+const restBytesMin = MiB;
+/** Points at rest are worth a segment of their own from this size on. */
+const restSealBytesMin = 256 * KiB;
 /** Kernel memory of one segment is 4 GiB at most; the rest is room for alignment and scratch. */
 const kernelBytesMax = 3.5 * GiB;
 /** Memory segments are sealed at this size even when nothing is to be indexed. */
@@ -124,6 +130,24 @@ export function isMemoryFull(memory: MemoryFacts, rules: PlanRules): boolean {
   return memory.payloadBytes >= rules.sealPayloadBytes;
 }
 
+/**
+ * A shard that takes no updates for a while is made ready for searches: what is in memory becomes a
+ * segment that every thread searches in place, and what has no graph joins those that have one.
+ */
+export function rulesAtRest(rules: PlanRules, segments: readonly SegmentFacts[]): PlanRules {
+  if (!segments.some((segment) => segment.indexed)) return rules;
+  return { ...rules, indexingBytesMin: atRest(rules.indexingBytesMin) };
+}
+
+function atRest(indexingBytesMin: number): number {
+  return indexingBytesMin === Infinity ? Infinity : Math.min(indexingBytesMin, restBytesMin);
+}
+
+export function isWorthSealingAtRest(memory: MemoryFacts): boolean {
+  if (memory.offsetCount === 0) return false;
+  return memory.vectorBytes >= restSealBytesMin || memory.payloadBytes >= 16 * restSealBytesMin;
+}
+
 /** All that should be done now, most urgent first; no segment comes twice. */
 export function planOptimizations(
   segments: readonly SegmentFacts[],
@@ -170,7 +194,8 @@ function planMerge(segments: readonly SegmentFacts[], rules: PlanRules): Planned
     );
     const [first, second] = candidates;
     if (first === undefined || second === undefined) continue;
-    if (candidates.length <= rules.segmentCountMax) continue;
+    const countMax = indexed ? Math.max(graphCountMax, rules.segmentCountMax) : rules.segmentCountMax;
+    if (candidates.length <= countMax) continue;
     const start = [first, second];
     if (!fitTogether(start, rules)) continue;
     return makeJob('merge', withSmaller(start, candidates.slice(2), rules), rules);
@@ -202,7 +227,9 @@ function makeJob(
   return {
     optimizer,
     segmentIds: segments.map((segment) => segment.id),
-    withGraph: sumBytes(segments) >= rules.indexingBytesMin,
+    withGraph:
+      sumBytes(segments) >= rules.indexingBytesMin ||
+      (segments.every((segment) => segment.indexed) && rules.indexingBytesMin !== Infinity),
   };
 }
 

@@ -17,10 +17,13 @@ import { CommitFailedError, type Committer } from './committer.ts';
 import { OptimizationHistory } from './optimization-history.ts';
 import {
   isMemoryFull,
+  isWorthSealingAtRest,
+  type MemoryFacts,
   type PlannedJob,
   type PlanRules,
   planOptimizations,
   resolveRules,
+  rulesAtRest,
 } from './optimizer-plan.ts';
 import type { PayloadIndexes } from './payload-indexes.ts';
 import type { SegmentBuilder } from './ports.ts';
@@ -32,6 +35,8 @@ import type { SegmentStore } from './segment-store.ts';
 import type { ShardStatus } from './shard-info.ts';
 import type { FrozenSlot, PublishedSlot } from './slots.ts';
 
+/** After so long without an update the shard is at rest. */
+const restAfterMs = 2_000;
 /** Beyond this many sealed segments updates wait for the builder. */
 const sealedCountMax = 3;
 const retryDelayMs = 5_000;
@@ -75,6 +80,11 @@ export class Optimizer {
   #optimizationError: string | null = null;
   #retryTimer: TimerHandle | null = null;
   #room: PromiseWithResolvers<void> | null = null;
+  /** The next optimization wants what is being flushed. */
+  #waitsForFlush = false;
+  #atRest = false;
+  #lastUpdateMs = 0;
+  #restTimer: TimerHandle | null = null;
   readonly #releasing = new Set<Promise<void>>();
   readonly #leftovers: string[] = [];
 
@@ -91,6 +101,26 @@ export class Optimizer {
   /** An update was carried out; between two updates. */
   applied(lsn: number): void {
     this.#appliedLsn = lsn;
+    this.#atRest = false;
+    this.#lastUpdateMs = this.#parts.clock.monotonicMs();
+    this.#watchForRest(restAfterMs);
+    this.wake();
+  }
+
+  /** One timer for any number of updates: it looks at the time of the last one when it fires. */
+  #watchForRest(delayMs: number): void {
+    if (this.#restTimer !== null || this.#closed) return;
+    this.#restTimer = this.#parts.timers.setTimeout(() => {
+      this.#restTimer = null;
+      const restedMs = this.#parts.clock.monotonicMs() - this.#lastUpdateMs;
+      if (restedMs < restAfterMs) this.#watchForRest(restAfterMs - restedMs);
+      else this.rest();
+    }, delayMs);
+  }
+
+  /** No update came for a while. */
+  rest(): void {
+    this.#atRest = true;
     this.wake();
   }
 
@@ -157,37 +187,48 @@ export class Optimizer {
 
   wake(): void {
     if (this.#closed) return;
-    if (this.#shouldSeal()) this.#seal();
+    const reason = this.#reasonToSeal();
+    if (reason !== null) this.#seal();
+    if (reason === 'indexing') this.#waitsForFlush = true;
     if (this.#flush === null && this.#parts.set.sealed.length > 0 && this.#flushError === null) {
       this.#startFlush();
     }
-    if (this.#optimization === null && this.#mayOptimize()) this.#startOptimization();
+    if (this.#optimization !== null || !this.#mayOptimize()) return;
+    if (!this.#waitsForFlush || this.#flush === null) this.#startOptimization();
   }
 
   #mayOptimize(): boolean {
     return this.#rules.enabled && this.#triggered && this.#optimizationError === null;
   }
 
-  #shouldSeal(): boolean {
+  #reasonToSeal(): 'full' | 'indexing' | 'rest' | null {
     const { set } = this.#parts;
     const { segment } = set.memory;
-    if (this.#appliedLsn <= this.#sealedLsn) return false;
-    if (this.#isMemoryFull()) return true;
+    if (this.#appliedLsn <= this.#sealedLsn) return null;
+    if (this.#isMemoryFull()) return 'full';
     // Data that waits for a graph is sealed only when the graph can be begun: until then the memory
     // segment may as well grow, and the graph is built once instead of twice.
-    if (!this.#mayOptimize() || this.#optimization !== null || set.sealed.length > 0) return false;
-    if (segment.pointCount() === 0) return false;
-    const [first] = this.pending();
-    return first?.optimizer === 'indexing' && first.segmentIds.includes(segment.id);
+    if (!this.#mayOptimize() || this.#optimization !== null || set.sealed.length > 0) return null;
+    if (segment.pointCount() === 0) return null;
+    const [first] = planOptimizations(allFacts(set), this.#rulesNow());
+    if (first?.optimizer === 'indexing' && first.segmentIds.includes(segment.id)) return 'indexing';
+    return this.#atRest && isWorthSealingAtRest(this.#memoryFacts()) ? 'rest' : null;
+  }
+
+  #rulesNow(): PlanRules {
+    return this.#atRest ? rulesAtRest(this.#rules, publishedFacts(this.#parts.set)) : this.#rules;
   }
 
   #isMemoryFull(): boolean {
+    return isMemoryFull(this.#memoryFacts(), this.#rules);
+  }
+
+  #memoryFacts(): MemoryFacts {
     const { set, wal } = this.#parts;
     const { segment } = set.memory;
     const { vectorBytes, payloadBytes, roomCount } = segment;
     const logBytes = wal.bytesSince(this.#sealedLsn);
-    const facts = { offsetCount: segment.offsetCount(), vectorBytes, payloadBytes, roomCount };
-    return isMemoryFull({ ...facts, logBytes }, this.#rules);
+    return { offsetCount: segment.offsetCount(), vectorBytes, payloadBytes, roomCount, logBytes };
   }
 
   #seal(): void {
@@ -201,6 +242,7 @@ export class Optimizer {
     this.#flush = this.#runFlush().then((error) => {
       this.#flush = null;
       this.#flushError = error;
+      this.#waitsForFlush = false;
       if (error === null) this.#openRoom();
       else this.#retryLater();
       this.wake();
@@ -232,7 +274,7 @@ export class Optimizer {
 
   #startOptimization(): void {
     const { set, clock, createId } = this.#parts;
-    const [job] = planOptimizations(publishedFacts(set), this.#rules);
+    const [job] = planOptimizations(publishedFacts(set), this.#rulesNow());
     if (job === undefined) return;
     const slots = set.published.filter((slot) => job.segmentIds.includes(slot.segment.id));
     if (job.optimizer === 'vacuum' && !this.#canVacuum(slots)) return;
@@ -387,6 +429,8 @@ export class Optimizer {
     this.#closed = true;
     if (this.#retryTimer !== null) this.#parts.timers.clear(this.#retryTimer);
     this.#retryTimer = null;
+    if (this.#restTimer !== null) this.#parts.timers.clear(this.#restTimer);
+    this.#restTimer = null;
     this.#openRoom();
     this.#flushAbort.abort(new Error('the shard is closing'));
     this.#optimization?.abort.abort(new Error('the shard is closing'));

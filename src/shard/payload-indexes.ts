@@ -62,25 +62,33 @@ export class PayloadIndexes {
 
   /** Opens the published segments anew, so that filters mean what schema and settings say now. */
   reopen(): Promise<void> {
-    const { set, views, opener } = this.#parts;
-    const old: PublishedSegment[] = [];
-    for (const slot of set.published) {
-      old.push(slot.segment);
-      slot.segment = opener.open(slot.segment.shared, set.schema);
-    }
-    return views.advance({ revised: true }, () => {
+    const old = this.#openAnew();
+    return this.#parts.views.advance({ revised: true }, () => {
       for (const segment of old) segment.close();
     });
   }
 
   /** As `reopen`, while nobody reads yet. */
   reopenNow(): void {
-    const { set, opener } = this.#parts;
+    for (const segment of this.#openAnew()) segment.close();
+  }
+
+  /** Returns the readers that were replaced. */
+  #openAnew(): readonly PublishedSegment[] {
+    const { set, opener, logger } = this.#parts;
+    const old: PublishedSegment[] = [];
     for (const slot of set.published) {
-      const old = slot.segment;
-      slot.segment = opener.open(old.shared, set.schema);
-      old.close();
+      const { segment } = slot;
+      try {
+        slot.segment = opener.open(segment.shared, set.schema);
+        old.push(segment);
+      } catch (error) {
+        // No more files can be opened, say. The one that is open answers as before.
+        if (!(error instanceof DiskError)) throw error;
+        logger.error('a segment could not be opened again', { error: error.message });
+      }
     }
+    return old;
   }
 
   /** Resolves when every published segment has the indexes of the schema, or the shard closes. */

@@ -90,7 +90,11 @@ export class FakeTimers {
     return turn();
   }
 
-  fireAll(): void {
+  /** Milliseconds of virtual time; the clock of the same harness goes by it. */
+  nowMs = 0;
+
+  advance(delayMs: number): void {
+    this.nowMs += delayMs;
     const due = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const action of due) action();
@@ -211,12 +215,11 @@ function createPorts(
   { seed, dawdle = noPause }: HarnessOptions,
 ): LocalShardPorts {
   const prng = new Prng(seed);
-  let nowMs = 0;
   const clock = {
-    nowMs: () => 1_700_000_000_000 + nowMs,
+    nowMs: () => 1_700_000_000_000 + timers.nowMs,
     monotonicMs: () => {
-      nowMs += 0.05;
-      return nowMs;
+      timers.nowMs += 0.05;
+      return timers.nowMs;
     },
   };
   return {

@@ -58,6 +58,7 @@ async function live(seed: number): Promise<void> {
       harness = await ShardHarness.open(disk, { seed: seed * 1000 + step, config, dawdle });
       await compareWithModel(harness, model);
     }
+    if (prng.chance(0.05)) harness.timers.advance(10_000);
     const planned = planUpdate(prng);
     const completes = planned.apply(model);
     const outcome = await harness.update(planned.operation);
