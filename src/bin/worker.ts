@@ -6,6 +6,7 @@ import { createRestServer } from '../api/rest/server.ts';
 import { assert } from '../base/assert.ts';
 import { NativeClock, NativeRandom, NativeTimers } from '../io/native/native-clock.ts';
 import { NativeDisk } from '../io/native/native-disk.ts';
+import { kernelSupport } from '../kernels/exports.ts';
 import { PublishedSegment } from '../segment/published-segment.ts';
 import { Log } from '../server/log.ts';
 import type { WorkerStart } from '../server/threads/messages.ts';
@@ -21,6 +22,12 @@ const { workerIndex, slotCount, settings } = workerData as WorkerStart;
 const logs = new Log(settings);
 const log = logs.logger('octant');
 const disk = new NativeDisk();
+
+// One thread speaks for all: they run the same engine.
+if (workerIndex === 0) {
+  const { relaxedSimd, reason } = kernelSupport();
+  if (!relaxedSimd) log.warn(reason);
+}
 
 new WorkerRuntime(parentPort, {
   workerIndex,
