@@ -20,6 +20,12 @@ import { unbuiltSetting } from './unbuilt-settings.ts';
 
 const disk = new NativeDisk();
 
+/** As many as this process may use; a container without such a limit can say so. */
+const cpuCount = Number(process.env['QDRANT_NUM_CPUS']) || availableParallelism();
+
+/** Elsewhere a second thread cannot listen on the same port, so one has to do. */
+const canSharePort = process.platform === 'linux';
+
 async function main(): Promise<void> {
   const options = readCommandLine();
   const { configPath, telemetryDisabled } = options;
@@ -61,8 +67,7 @@ function readCommandLine(): RunOptions {
 }
 
 function createControl(settings: Settings, log: Logger): Control {
-  const cpuCount = availableParallelism();
-  const workerCount = settings.service.max_workers || cpuCount;
+  const workerCount = canSharePort ? settings.service.max_workers || cpuCount : 1;
   const builderCount = cpuCount;
   const slotCount = workerCount + builderCount;
   const builders = new BuilderPool(
@@ -79,7 +84,7 @@ function createControl(settings: Settings, log: Logger): Control {
     {
       workerCount,
       spawnWorker: (workerIndex) => {
-        const start: WorkerStart = { workerIndex, slotCount, settings };
+        const start: WorkerStart = { workerIndex, slotCount, cpuCount, settings };
         return new Worker(new URL('./worker.ts', import.meta.url), { workerData: start });
       },
       toleratesLoadErrors: settings.storage.handle_collection_load_errors,

@@ -1,6 +1,5 @@
 // Entry of a worker thread: puts the API on top of the engine and the native ports under it.
 
-import { availableParallelism } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createRestServer } from '../api/rest/server.ts';
 import { assert } from '../base/assert.ts';
@@ -18,7 +17,7 @@ const queueCountMaxDefault = 1_000_000;
 const queueBytesMax = 256 * 1024 * 1024;
 
 assert(parentPort !== null, 'this file is the entry of a worker thread');
-const { workerIndex, slotCount, settings } = workerData as WorkerStart;
+const { workerIndex, slotCount, cpuCount, settings } = workerData as WorkerStart;
 const logs = new Log(settings);
 const log = logs.logger('octant');
 const disk = new NativeDisk();
@@ -33,7 +32,7 @@ new WorkerRuntime(parentPort, {
   workerIndex,
   settings,
   shardLimits: {
-    cpuCount: availableParallelism(),
+    cpuCount,
     queueCountMax: settings.storage.update_queue_size ?? queueCountMaxDefault,
     queueBytesMax,
     slot: workerIndex,
@@ -43,7 +42,7 @@ new WorkerRuntime(parentPort, {
     const server = createRestServer(engine, { logger: log, accessLog: true });
     const { host, http_port: port } = settings.service;
     return {
-      listen: () => server.listen({ host, port, reusePort: true }),
+      listen: () => server.listen({ host, port, reusePort: process.platform === 'linux' }),
       close: async () => {
         await server.close(drainMs);
         logs.flush();

@@ -100,5 +100,6 @@ export interface WorkerStart {
   readonly workerIndex: number;
   /** Kernel scratch slots of a segment: one for each worker and builder. */
   readonly slotCount: number;
+  readonly cpuCount: number;
   readonly settings: Settings;
 }
