@@ -64,9 +64,8 @@ const claimCount = 64;
 const serialRunning = 1;
 const serialDone = 2;
 
-/** What is left of a component when it is stored. */
+/** What is left of a component when it is stored as half or byte. */
 function stored(x: number, element: VectorElement): number {
-  if (element === 'f32') return x;
   if (element === 'f16') return Math.f16round(x);
   return Number.isNaN(x) ? 0 : Math.min(255, Math.max(0, Math.trunc(x)));
 }
@@ -323,9 +322,11 @@ export class VectorKernel {
       const allowedCount = Math.max(0, pointCount - deletedCount);
       const plan = { allowedCount, pointCount, ef };
       let found = -1;
-      if (deletedCount === 0) found = exports.searchAll(mode, ef);
-      else if (!preferScan(plan)) {
-        found = exports.searchFiltered(mode, ef, hidden, -1, walkBudget(plan));
+      if (!preferScan(plan)) {
+        found =
+          deletedCount === 0
+            ? exports.searchAll(mode, ef)
+            : exports.searchFiltered(mode, ef, hidden, -1, walkBudget(plan));
       }
       if (found >= Math.min(k, allowedCount)) return found;
     }
@@ -407,7 +408,8 @@ export class VectorKernel {
   #widen(vector: ArrayLike<number>): void {
     const { dimension, element } = this.layout.spec;
     const at = this.#slot.widened >>> 2;
-    for (let i = 0; i < dimension; i += 1) this.#f32[at + i] = stored(vector[i] ?? 0, element);
+    if (element === 'f32') this.#f32.set(vector, at);
+    else for (let i = 0; i < dimension; i += 1) this.#f32[at + i] = stored(vector[i] ?? 0, element);
     this.#exports.clearPadding();
     if (this.#cosineBytes) this.#exports.normalizeWidened();
   }

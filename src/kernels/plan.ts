@@ -14,16 +14,20 @@ const scoredPerExpansion = 14;
 /** A score on the walk costs more than one of a scan: it misses the cache, and keeps books. */
 const walkPenalty = 2.5;
 
-/** Code scores that a walk is expected to need. */
-export function walkScoreCount({ allowedCount, pointCount, ef }: PlanInput): number {
+/** A walk keeps its candidates sorted; the longer the list, the dearer each entry. */
+const sortingCost = 0.06;
+
+/** What a walk is expected to cost, in code scores of a scan. */
+export function walkCost({ allowedCount, pointCount, ef }: PlanInput): number {
   if (allowedCount === 0) return Number.POSITIVE_INFINITY;
   const expanded = Math.min(pointCount, (ef * pointCount) / allowedCount);
-  return Math.min(pointCount, expanded * scoredPerExpansion);
+  const scored = Math.min(pointCount, expanded * scoredPerExpansion);
+  return scored * walkPenalty + sortingCost * ef * ef;
 }
 
 /** Whether scanning the admitted points is cheaper than walking the graph. */
 export function preferScan(input: PlanInput): boolean {
-  return input.allowedCount <= walkScoreCount(input) * walkPenalty;
+  return input.allowedCount <= walkCost(input);
 }
 
 /** Scores after which a walk gives up: as dear as the scan it was to save. */
