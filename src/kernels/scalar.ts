@@ -57,3 +57,51 @@ export function scanScalar(
     .sort((a, b) => b.sim - a.sim || a.offset - b.offset)
     .slice(0, k);
 }
+
+/**
+ * Signs, then Walsh-Hadamard on the longest power of two from the front and from the back; twice.
+ */
+export function rotated(components: readonly number[], signs: ArrayLike<number>): number[] {
+  const { length } = components;
+  const span = 2 ** Math.floor(Math.log2(length));
+  let result = [...components];
+  for (let round = 0; round < 2; round += 1) {
+    result = result.map((x, i) => x * (signs[round * length + i] ?? 1));
+    result = [...hadamard(result.slice(0, span)), ...result.slice(span)];
+    if (span === length) continue;
+    result = [...result.slice(0, length - span), ...hadamard(result.slice(length - span))];
+  }
+  return result;
+}
+
+/** The orthogonal Walsh-Hadamard transform of a power of two of components. */
+function hadamard(components: readonly number[]): number[] {
+  const { length } = components;
+  if (length === 1) return [...components];
+  const low = components.slice(0, length / 2);
+  const high = components.slice(length / 2);
+  const sums = hadamard(low.map((x, i) => x + (high[i] ?? 0)));
+  const differences = hadamard(low.map((x, i) => x - (high[i] ?? 0)));
+  return [...sums, ...differences].map((x) => x * Math.SQRT1_2);
+}
+
+/** A centred, rotated component as a code. The compiled code may differ by 1, by rounding. */
+export function codeOf(component: number, scale: number): number {
+  return Math.min(127, Math.max(0, Math.round(component / scale) + 64));
+}
+
+/** What two codes are worth to each other, as the build compares them; exact in both twins. */
+export function codeScore(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  kind: 'euclid' | 'manhattan' | 'inner',
+): number {
+  let score = 0;
+  for (let i = 0; i < a.length; i += 1) {
+    const x = (a[i] ?? 0) - 64;
+    const y = (b[i] ?? 0) - 64;
+    if (kind === 'inner') score += x * y;
+    else score -= kind === 'euclid' ? (x - y) ** 2 : Math.abs(x - y);
+  }
+  return score;
+}
