@@ -94,13 +94,23 @@ export class NaiveShard implements ShardAccess {
 
   #upsert(operation: Operation<'upsert'>, version: number): void {
     const filter = operation.filter === null ? null : filterFromText(operation.filter);
-    for (const point of this.#batchPoints(operation.points, version)) {
-      const old = this.#points.get(point.id);
-      if (old === undefined && operation.mode === 'update_only') continue;
-      if (old !== undefined && operation.mode === 'insert_only') continue;
-      if (old !== undefined && filter !== null && !isMatch(filter, old)) continue;
-      this.#points.set(point.id, point);
+    // What exists is decided before the first point is stored; of equal ids the last one stays.
+    const points = this.#batchPoints(operation.points, version).filter(({ id }) => {
+      const old = this.#points.get(id);
+      if (old === undefined) return operation.mode !== 'update_only';
+      return operation.mode !== 'insert_only' && (filter === null || isMatch(filter, old));
+    });
+    for (const point of points) this.#store(point);
+  }
+
+  /** Vectors lie in the order of the configuration, whatever order they came in. */
+  #store(point: StoredPoint): void {
+    const vectors = new Map<string, Float32Array>();
+    for (const { name } of this.#sources.vectors()) {
+      const values = point.vectors.get(name);
+      if (values !== undefined) vectors.set(name, values);
     }
+    this.#points.set(point.id, { ...point, vectors });
   }
 
   #updateVectors(operation: Operation<'update_vectors'>, version: number): void {
@@ -109,7 +119,7 @@ export class NaiveShard implements ShardAccess {
       const old = this.#existing(point.id);
       if (filter !== null && !isMatch(filter, old)) continue;
       const vectors = new Map([...old.vectors, ...point.vectors]);
-      this.#points.set(point.id, { ...old, version, vectors });
+      this.#store({ ...old, version, vectors });
     }
   }
 
