@@ -1,0 +1,144 @@
+// Searching over REST: recall, the rate against the empty handler, rates under filters, and two
+// workers against one.
+
+import { cpSync, rmSync } from 'node:fs';
+import type { OctantProcess } from '../../test/process/octant-process.ts';
+import { BenchCollection, searchRequests } from '../collection.ts';
+import type { BenchContext } from '../context.ts';
+import type { BenchData } from '../data.ts';
+import { measureRates, type Rate, type Target } from '../measure/rounds.ts';
+import { createOctant, startEmptyServer } from '../servers.ts';
+
+const connectionCount = 8;
+/** Enough that the kernel spreads them evenly: a worker with fewer has less to do. */
+const manyConnectionCount = 32;
+const ef = 64;
+
+export async function measureRecall(
+  { report }: BenchContext,
+  port: number,
+  data: BenchData,
+): Promise<void> {
+  const part = `recall@10, ${data.count.toLocaleString('en-US')} × ${data.dimension}`;
+  const collection = new BenchCollection(port);
+  report.add(part, 'ef 64', await collection.recall(data, 64, ''), '');
+  report.add(part, 'ef 128', await collection.recall(data, 128, ''), '', { atLeast: 0.98 });
+  for (const { name } of data.filters) {
+    const recall = await collection.recall(data, 128, name);
+    report.add(part, `ef 128, filter keeps ${name}`, recall, '', { atLeast: 0.95 });
+  }
+  collection.close();
+}
+
+export async function measureAgainstEmpty(
+  context: BenchContext,
+  node: OctantProcess,
+  data: BenchData,
+): Promise<void> {
+  const { load, report, plan, workerCount } = context;
+  const requestsPath = load.prepare(searchRequests(data, { ef, filterName: '' }));
+  const probe = { port: node.port, connectionCount: 1, requestsPath, durationMs: 200 };
+  const { answerBytes } = await load.run(probe);
+  const empty = await startEmptyServer(workerCount, answerBytes);
+  try {
+    const targets: Target[] = [
+      { name: 'search', port: node.port, pid: node.pid, requestsPath },
+      { name: 'empty', port: empty.port, pid: empty.pid, requestsPath },
+    ];
+    for (const connections of [connectionCount, 1]) {
+      const rounds = { ...plan.rounds, connectionCount: connections };
+      const [search, nothing] = await measureRates(load, targets, rounds);
+      if (search === undefined || nothing === undefined) throw new Error('two targets, two rates');
+      reportAgainstEmpty(context, connections, { search, nothing });
+    }
+  } finally {
+    empty.stop();
+  }
+  report.add('search, REST', 'body of an answer', answerBytes, 'bytes');
+}
+
+function reportAgainstEmpty(
+  { report }: BenchContext,
+  connections: number,
+  { search, nothing }: { readonly search: Rate; readonly nothing: Rate },
+): void {
+  const part = `search, REST, ${connections} connection${connections === 1 ? '' : 's'}`;
+  const goal = connections === connectionCount ? { atLeast: 0.5 } : {};
+  report.add(part, 'ef 64', search.perSecond, '/s');
+  report.add(part, 'p50', search.p50Ms, 'ms');
+  report.add(part, 'p99', search.p99Ms, 'ms');
+  report.add(part, 'CPU of the server', search.cpuUs, 'µs each');
+  report.add(part, 'CPU of the empty handler', nothing.cpuUs, 'µs each');
+  report.add(part, 'CPU of the sender', search.loadCpuUs, 'µs each');
+  report.add(part, 'rate ÷ empty handler', search.perSecond / nothing.perSecond, '×', goal);
+  report.add(part, 'CPU: empty handler ÷ search', nothing.cpuUs / search.cpuUs, '×');
+}
+
+export async function measureFilteredRates(
+  { load, report, plan }: BenchContext,
+  node: OctantProcess,
+  data: BenchData,
+): Promise<void> {
+  const names = ['', ...data.filters.map(({ name }) => name)];
+  const targets = names.map(
+    (filterName): Target => ({
+      name: filterName,
+      port: node.port,
+      pid: node.pid,
+      requestsPath: load.prepare(searchRequests(data, { ef, filterName })),
+    }),
+  );
+  const rates = await measureRates(load, targets, { ...plan.rounds, connectionCount });
+  const plain = rates[0]?.perSecond ?? Number.NaN;
+  for (const [at, { perSecond, cpuUs }] of rates.entries()) {
+    if (at === 0) continue;
+    const part = `filter keeps ${names[at]}`;
+    report.add(part, 'searches', perSecond, '/s');
+    report.add(part, 'CPU of the server', cpuUs, 'µs each');
+    report.add(part, 'rate ÷ without filter', perSecond / plain, '×');
+  }
+}
+
+/** `node` has stopped; both servers get a copy of what it stored. */
+export async function measureWorkers(
+  context: BenchContext,
+  directory: string,
+  data: BenchData,
+): Promise<void> {
+  const { load, report, plan } = context;
+  const requestsPath = load.prepare(searchRequests(data, { ef, filterName: '' }));
+  const copy = `${directory}-copy`;
+  cpSync(directory, copy, { recursive: true });
+  const nodes = [
+    await createOctant({ workerCount: 1, directory: copy }),
+    await createOctant({ workerCount: 2, directory }),
+  ];
+  try {
+    for (const node of nodes) await node.start();
+    const targets = nodes.map(
+      ({ port, pid }, at): Target => ({
+        name: `${at + 1}`,
+        port,
+        pid,
+        requestsPath,
+      }),
+    );
+    const rounds = { ...plan.rounds, connectionCount: manyConnectionCount };
+    const [one, two] = await measureRates(load, targets, rounds);
+    if (one === undefined || two === undefined) throw new Error('two targets, two rates');
+    const part = 'workers, REST';
+    report.add(part, 'one worker', one.perSecond, '/s');
+    report.add(part, 'two workers', two.perSecond, '/s');
+    report.add(
+      part,
+      'rate: two ÷ one, sender on the same cores',
+      two.perSecond / one.perSecond,
+      '×',
+    );
+    const cpuRatio = (2 * one.cpuUs) / two.cpuUs;
+    report.add(part, 'two ÷ one by CPU per search', cpuRatio, '×', { atLeast: 1.7 });
+  } finally {
+    for (const node of nodes) await node.kill();
+    rmSync(copy, { recursive: true, force: true });
+  }
+}

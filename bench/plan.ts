@@ -1,0 +1,35 @@
+// The sizes of a run: the ones that the goals are stated for, or smaller ones for a quick look.
+
+import type { DatasetSpec } from './dataset.ts';
+import type { RoundPlan } from './measure/rounds.ts';
+
+export interface BenchPlan {
+  readonly name: 'full' | 'quick';
+  /** Acknowledged and indexed against the clock. */
+  readonly ingest: DatasetSpec;
+  /** Everything about searching, memory and restarts. */
+  readonly search: DatasetSpec;
+  /** Recall at a high dimension; `null` leaves it out. */
+  readonly wide: DatasetSpec | null;
+  readonly rounds: Pick<RoundPlan, 'roundCount' | 'roundMs'>;
+  /** How often a restart is repeated. */
+  readonly restartCount: number;
+}
+
+export const fullPlan: BenchPlan = {
+  name: 'full',
+  ingest: { count: 50_000, dimension: 128, queryCount: 500, seed: 1 },
+  search: { count: 100_000, dimension: 128, queryCount: 500, seed: 2 },
+  wide: { count: 50_000, dimension: 768, queryCount: 300, seed: 3 },
+  rounds: { roundCount: 7, roundMs: 1500 },
+  restartCount: 3,
+};
+
+export const quickPlan: BenchPlan = {
+  name: 'quick',
+  ingest: { count: 20_000, dimension: 128, queryCount: 200, seed: 1 },
+  search: { count: 20_000, dimension: 128, queryCount: 200, seed: 1 },
+  wide: null,
+  rounds: { roundCount: 3, roundMs: 700 },
+  restartCount: 1,
+};
