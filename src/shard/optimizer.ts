@@ -1,7 +1,7 @@
 // Carries out what `optimizer-plan.ts` decides: seals the memory segment, flushes sealed segments so
 // that the log can be cut, and rebuilds published ones. At most one flush and one optimization run
 // at a time, beside reads and writes. `wake` looks whether there is something to do; it is cheap and
-// may be called at any moment between two updates.
+// may be called at any moment.
 //
 //            seal                 flush                    optimization
 //   memory ───────► sealed (few) ───────► published plain ──────────────► published with a graph
@@ -70,6 +70,7 @@ export class Optimizer {
   /** Last operation carried out: what a seal freezes. */
   #appliedLsn: number;
   #sealedLsn: number;
+  #isBetweenUpdates = true;
   /** After a start nothing is optimized before the first update or change of settings. */
   #triggered = false;
   #closed = false;
@@ -98,8 +99,13 @@ export class Optimizer {
 
   // --- what the shard tells ---
 
-  /** An update was carried out; between two updates. */
+  /** An update is about to be carried out: until it has been, memory is the state after none. */
+  applying(): void {
+    this.#isBetweenUpdates = false;
+  }
+
   applied(lsn: number): void {
+    this.#isBetweenUpdates = true;
     this.#appliedLsn = lsn;
     this.#atRest = false;
     this.#lastUpdateMs = this.#parts.clock.monotonicMs();
@@ -204,7 +210,7 @@ export class Optimizer {
   #reasonToSeal(): 'full' | 'indexing' | 'rest' | null {
     const { set } = this.#parts;
     const { segment } = set.memory;
-    if (this.#appliedLsn <= this.#sealedLsn) return null;
+    if (!this.#canSeal()) return null;
     if (this.#isMemoryFull()) return 'full';
     // Data that waits for a graph is sealed only when the graph can be begun: until then the memory
     // segment may as well grow, and the graph is built once instead of twice.
@@ -229,6 +235,11 @@ export class Optimizer {
     const { vectorBytes, payloadBytes, roomCount } = segment;
     const logBytes = wal.bytesSince(this.#sealedLsn);
     return { offsetCount: segment.offsetCount(), vectorBytes, payloadBytes, roomCount, logBytes };
+  }
+
+  /** What is sealed must be the state after one operation, and a later one than last time. */
+  #canSeal(): boolean {
+    return this.#isBetweenUpdates && this.#appliedLsn > this.#sealedLsn;
   }
 
   #seal(): void {
@@ -301,7 +312,7 @@ export class Optimizer {
     const deleted = slots.reduce((sum, slot) => sum + slot.segment.deletedCount, 0);
     // A few recent ones may stay: otherwise a steady trickle of deletions would put it off for ever.
     if (deletions < deleted * 0.1) return true;
-    if (this.#parts.set.sealed.length === 0 && this.#appliedLsn > this.#sealedLsn) {
+    if (this.#parts.set.sealed.length === 0 && this.#canSeal()) {
       this.#seal();
       if (this.#flush === null && this.#flushError === null) this.#startFlush();
     }

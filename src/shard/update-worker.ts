@@ -84,6 +84,7 @@ export class UpdateWorker {
       gate.leave();
       return 'idle';
     }
+    optimizer.applying();
     const outcome = await this.#apply(entry);
     gate.leave();
     if (outcome === 'postponed') {

@@ -218,7 +218,7 @@ function createPorts(
   const clock = {
     nowMs: () => 1_700_000_000_000 + timers.nowMs,
     monotonicMs: () => {
-      timers.nowMs += 0.05;
+      timers.nowMs += 2;
       return timers.nowMs;
     },
   };

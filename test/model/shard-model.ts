@@ -110,7 +110,7 @@ export function upsertOf(points: readonly (readonly [PointId, ModelPoint])[]): U
 }
 
 function planUpsert(prng: Prng): PlannedUpdate {
-  const points = Array.from({ length: 1 + prng.int(20) }, () => {
+  const points = Array.from({ length: 1 + prng.int(prng.chance(0.1) ? 150 : 20) }, () => {
     const point = { payload: randomPayload(prng), vectors: randomVectors(prng) };
     return [randomId(prng), point] as const;
   });
@@ -124,7 +124,8 @@ function planUpsert(prng: Prng): PlannedUpdate {
       filter: condition?.text ?? null,
     },
     apply: (model) => {
-      for (const [id, point] of points) {
+      // Of several points of one id the last counts; mode and filter judge what was there before.
+      for (const [id, point] of new Map(points)) {
         const old = model.get(id);
         if (old === undefined ? mode === 'update_only' : mode === 'insert_only') continue;
         if (old !== undefined && condition !== null && !condition.matches(old)) continue;
