@@ -11,6 +11,7 @@ import {
   type TimerHandle,
 } from '../../src/io/ports.ts';
 import type { ShardConfig, VectorConfig } from '../../src/model/collection-config.ts';
+import type { PayloadSchema } from '../../src/model/payload-schema.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../../src/model/read.ts';
 import { encodeUpdate } from '../../src/model/update-codec.ts';
 import type { UpdateOperation } from '../../src/model/update.ts';
@@ -107,6 +108,7 @@ export interface HarnessOptions {
   /** What building and publishing wait for, so that updates come in between. */
   readonly dawdle?: () => Promise<void>;
   readonly queueCountMax?: number;
+  readonly schema?: PayloadSchema;
 }
 
 export class ShardHarness {
@@ -139,7 +141,7 @@ export class ShardHarness {
       {
         directory: shardDirectory,
         config: options.config,
-        schema: null,
+        schema: options.schema ?? null,
         cpuCount: 2,
         slotCount,
         slot: slots.owner,
@@ -151,8 +153,12 @@ export class ShardHarness {
     return new ShardHarness(shard, disk, viewBox, timers);
   }
 
-  update(operation: UpdateOperation, wait = true): Promise<UpdateOutcome> {
-    return this.shard.update(encodeUpdate(operation), { wait, timeoutMs: Infinity });
+  update(
+    operation: UpdateOperation,
+    wait = true,
+    timeoutMs = Number.POSITIVE_INFINITY,
+  ): Promise<UpdateOutcome> {
+    return this.shard.update(encodeUpdate(operation), { wait, timeoutMs });
   }
 
   /** As another thread reads. */
