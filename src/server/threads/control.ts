@@ -1,6 +1,6 @@
-// The control thread: starts workers and builders, keeps the agreed state and its files, carries out
-// metadata changes one at a time, and restarts a worker that died. It never sees a client's body
-// or a vector.
+// The control thread: starts workers and builders, keeps the agreed state and its files, carries
+// out metadata changes one at a time, and restarts a worker that died. It never sees a client's
+// body or a vector.
 //
 // Order of a change, so that a crash at any point leaves the old state or the new one:
 //   create: directory → shards open on their owner → config.json (now it exists) → workers know it
@@ -54,6 +54,8 @@ export class Control {
   #waitingCommandCount = 0;
   #nextOwner = 0;
   readonly #owners = new Map<string, number>();
+  /** Shards that cannot be loaded, and why; only where load errors are tolerated. */
+  readonly #broken = new Map<string, string>();
   #stopping = false;
 
   constructor(
@@ -82,7 +84,10 @@ export class Control {
     return { port: listening[0]?.port ?? 0 };
   }
 
-  /** Changes happen in the order of the calls. Past `timeoutMs` the caller is told, the change goes on. */
+  /**
+   * Changes happen in the order of the calls. Past `timeoutMs` the caller is told, the change goes
+   * on.
+   */
   async propose(command: Command, timeoutMs: number): Promise<ProposalOutcome> {
     if (this.#waitingCommandCount >= waitingCommandCountMax) {
       throw new RequestError('unavailable', 'too many collection changes are waiting');
@@ -164,6 +169,7 @@ export class Control {
     if (old.config === collection.config) return;
     for (const shardId of collection.shardIds) {
       const key = shardKey(collection.uuid, shardId);
+      if (this.#broken.has(key)) continue;
       const config = shardConfig(collection.config);
       await this.#ownerOf(key).port.call('update_shard_config', { key, config });
     }
@@ -180,27 +186,39 @@ export class Control {
   // --- shards ---
 
   async #load(collection: CollectionState): Promise<void> {
-    try {
-      await this.#openShards(collection);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (!this.#options.toleratesLoadErrors) {
-        throw new Error(`cannot load collection ${collection.name}: ${reason}`, { cause: error });
+    for (const shardId of collection.shardIds) {
+      const key = this.#assignOwner(collection, shardId);
+      try {
+        await this.#openShard(collection, shardId);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (!this.#options.toleratesLoadErrors) {
+          throw new Error(`cannot load collection ${collection.name}: ${reason}`, { cause: error });
+        }
+        this.#log.error('cannot load a shard, its requests will fail', {
+          collection: collection.name,
+          shard: shardId,
+          reason,
+        });
+        this.#broken.set(key, reason);
+        await this.#callAll((port) => port.call('break_shard', { key, reason }));
       }
-      this.#log.error('cannot load a collection, its requests will fail', {
-        collection: collection.name,
-        reason,
-      });
     }
   }
 
   async #openShards(collection: CollectionState): Promise<void> {
     for (const shardId of collection.shardIds) {
-      const key = shardKey(collection.uuid, shardId);
-      this.#owners.set(key, this.#nextOwner);
-      this.#nextOwner = (this.#nextOwner + 1) % this.#options.workerCount;
+      this.#assignOwner(collection, shardId);
       await this.#openShard(collection, shardId);
     }
+  }
+
+  /** The workers take turns. */
+  #assignOwner(collection: CollectionState, shardId: number): string {
+    const key = shardKey(collection.uuid, shardId);
+    this.#owners.set(key, this.#nextOwner);
+    this.#nextOwner = (this.#nextOwner + 1) % this.#options.workerCount;
+    return key;
   }
 
   async #openShard(collection: CollectionState, shardId: number): Promise<void> {
@@ -218,6 +236,7 @@ export class Control {
       const key = shardKey(collection.uuid, shardId);
       await this.#callAll((port) => port.call('close_shard', { key }));
       this.#owners.delete(key);
+      this.#broken.delete(key);
     }
   }
 
@@ -279,9 +298,11 @@ export class Control {
       return;
     }
     // In line with the commands: none of them may meet a half-restored worker.
-    this.#commands = this.#commands.then(() => this.#restore(workerIndex)).catch((error) => {
-      this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
-    });
+    this.#commands = this.#commands
+      .then(() => this.#restore(workerIndex))
+      .catch((error) => {
+        this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
+      });
   }
 
   async #restore(workerIndex: number): Promise<void> {
@@ -296,10 +317,13 @@ export class Control {
     }
     for (const collection of this.#state.collections.values()) {
       for (const shardId of collection.shardIds) {
-        if (this.#owners.get(shardKey(collection.uuid, shardId)) !== workerIndex) continue;
+        const key = shardKey(collection.uuid, shardId);
+        if (this.#owners.get(key) !== workerIndex || this.#broken.has(key)) continue;
         await this.#openShard(collection, shardId);
       }
     }
+    for (const [key, reason] of this.#broken)
+      await worker.port.call('break_shard', { key, reason });
     const { collections, aliases } = this.#state;
     await worker.port.call('change_state', { collections: [...collections], aliases });
     await worker.port.call('listen', null);
@@ -310,7 +334,9 @@ export class Control {
     return this.#callAll((port) => port.call('change_state', change));
   }
 
-  /** Waits for every living worker; one that dies meanwhile learns the state when it is restored. */
+  /**
+   * Waits for every living worker; one that dies meanwhile learns the state when it is restored.
+   */
   async #callAll(
     call: (port: ThreadPort<WorkerCalls, ControlCalls>) => Promise<unknown>,
   ): Promise<void> {

@@ -15,10 +15,12 @@ import type { ShardReadRequest } from '../../model/read.ts';
 import type { BuildJob, BuildResult } from '../../shard/ports.ts';
 import type { LocalShardInfo } from '../../shard/shard-info.ts';
 import type { MemoryAnswer, ShardView } from '../../shard/view.ts';
-import type { ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
 import type { Settings } from '../config/settings.ts';
+import type { ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
 
-/** `<collection uuid>/<shard id>`: tells a shard from one of an earlier collection of the same name. */
+/**
+ * `<collection uuid>/<shard id>`: tells a shard from one of an earlier collection of the same name.
+ */
 export type ShardKey = string;
 
 export function shardKey(collectionUuid: string, shardId: number): ShardKey {
@@ -46,6 +48,8 @@ export type WorkerCalls = {
   update_shard_config: { request: { key: ShardKey; config: ShardConfig }; answer: null };
   /** For the owner and all others: closes and forgets the shard. Its files stay. */
   close_shard: { request: { key: ShardKey }; answer: null };
+  /** Its files cannot be loaded: every request to it fails with the reason until it is closed. */
+  break_shard: { request: { key: ShardKey; reason: string }; answer: null };
   change_state: { request: StateChange; answer: null };
   /** A channel to another worker, new or restarted. */
   connect: { request: { workerIndex: number; port: MessagePort }; answer: null };

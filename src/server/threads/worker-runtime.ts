@@ -52,6 +52,8 @@ export class WorkerRuntime implements Engine {
   readonly #links = new Map<number, Link>();
   readonly #owned = new Map<ShardKey, OwnedShard>();
   readonly #foreign = new Map<ShardKey, { readonly owner: number; readonly shard: ForeignShard }>();
+  /** Shards that cannot be loaded, and why. */
+  readonly #broken = new Map<ShardKey, string>();
   #state: ClusterState = emptyClusterState;
   #nextJob = 1;
 
@@ -68,6 +70,10 @@ export class WorkerRuntime implements Engine {
           return null;
         },
         close_shard: ({ key }) => this.#closeShard(key),
+        break_shard: ({ key, reason }) => {
+          this.#broken.set(key, reason);
+          return null;
+        },
         change_state: (change) => this.#changeState(change),
         connect: ({ workerIndex, port: link }) => this.#connect(workerIndex, link),
         disconnect: ({ workerIndex }) => this.#disconnect(workerIndex),
@@ -93,6 +99,10 @@ export class WorkerRuntime implements Engine {
     const key = shardKey(collectionUuid, shardId);
     const shard = this.#owned.get(key) ?? this.#foreign.get(key)?.shard;
     if (shard !== undefined) return shard;
+    const reason = this.#broken.get(key);
+    if (reason !== undefined) {
+      throw new RequestError('internal', `shard ${shardId} cannot be loaded: ${reason}`);
+    }
     throw new RequestError('unavailable', `shard ${shardId} is being opened or closed`);
   }
 
@@ -138,6 +148,7 @@ export class WorkerRuntime implements Engine {
   };
 
   async #closeShard(key: ShardKey): Promise<null> {
+    this.#broken.delete(key);
     const foreign = this.#foreign.get(key);
     this.#foreign.delete(key);
     await foreign?.shard.close();
@@ -194,7 +205,9 @@ export class WorkerRuntime implements Engine {
     return null;
   }
 
-  /** Synchronous up to the first await, so that a reader that drains its port has the view at once. */
+  /**
+   * Synchronous up to the first await, so that a reader that drains its port has the view at once.
+   */
   #adopt(owner: number, published: PublishedView): Promise<null> | null {
     const known = this.#foreign.get(published.key);
     if (known !== undefined) return known.shard.adopt(published).then(() => null);
