@@ -6,6 +6,7 @@ import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import * as zlib from 'node:zlib';
+import { BodyBudget } from '../../src/api/rest/request-body.ts';
 import { type Rig, startRig } from './harness.ts';
 
 let rig: Rig;
@@ -223,4 +224,29 @@ test('closing answers what runs, refuses what comes, and drops what idles', asyn
   assert.equal(headers.connection, 'close');
   await closed;
   await assert.rejects(own.call('GET', '/healthz'));
+});
+
+test('a body of very many names or faults is refused without growing', async () => {
+  const names = Array.from({ length: 20_000 }, (_, index) => `"n${index}":[1]`).join();
+  const many = `{"points":[{"id":1,"vector":{${names}}}]}`;
+  assert.match(
+    await rig.fails('PUT', upsert, many),
+    /^400 Bad request: more than 1024 vector names in one request/,
+  );
+  const faults = Array.from({ length: 50_000 }, (_, id) => ({ id, vector: [] }));
+  const refused = await rig.fails('PUT', upsert, { points: faults });
+  assert.match(refused, /^422 Validation error in JSON body: \[points\[0\]\.vector\.vector: /);
+  assert.ok(refused.length < 200_000);
+  const vectors = Object.fromEntries(
+    Array.from({ length: 2_000 }, (_, index) => [`v${index}`, { size: 1, distance: 'Dot' }]),
+  );
+  assert.match(await rig.fails('PUT', '/collections/wide', { vectors }), /^400 Bad request: more/);
+});
+
+test('bodies held at once are bounded, and given back', () => {
+  const budget = new BodyBudget(10);
+  budget.take(6);
+  assert.throws(() => budget.take(5), /too many large requests/);
+  budget.give(6);
+  budget.take(10);
 });

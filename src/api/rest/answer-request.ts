@@ -9,13 +9,14 @@ import { createKeyCheck } from '../auth/api-keys.ts';
 import { errorStatus, errorText } from '../status.ts';
 import { JsonWriter } from './json-writer.ts';
 import { QueryString } from './query-string.ts';
-import { AbortedRequest, readBody } from './request-body.ts';
+import { AbortedRequest, BodyBudget, type BodyLimits, readBody } from './request-body.ts';
 import type { Reply } from './route.ts';
 import type { RouteMatch } from './router.ts';
 import type { Answer } from './send.ts';
 
 const noBody = new Uint8Array(0);
 const mebibyte = 1024 * 1024;
+const heldBytesMax = 512 * mebibyte;
 
 export const notFoundAnswer: Answer = { status: 404, contentType: null, body: Buffer.alloc(0) };
 
@@ -23,14 +24,15 @@ export class RequestAnswerer {
   readonly #services: Services;
   readonly #reportBug: (error: unknown) => void;
   readonly #keyCheck: ReturnType<typeof createKeyCheck>;
-  readonly #bodyBytesMax: number;
+  readonly #bodyLimits: BodyLimits;
   readonly #writer = new JsonWriter();
 
   constructor(services: Services, reportBug: (error: unknown) => void) {
     const { service } = services.engine.settings;
     this.#services = services;
     this.#reportBug = reportBug;
-    this.#bodyBytesMax = service.max_request_size_mb * mebibyte;
+    const bytesMax = service.max_request_size_mb * mebibyte;
+    this.#bodyLimits = { bytesMax, budget: new BodyBudget(Math.max(heldBytesMax, bytesMax)) };
     this.#keyCheck = createKeyCheck({
       apiKey: service.api_key,
       altApiKey: service.alt_api_key,
@@ -61,7 +63,7 @@ export class RequestAnswerer {
     if (caller?.kind === 'refused') return plainText(401, caller.text);
     if (match === null) return notFoundAnswer;
     const { route, params } = match;
-    const body = route.takesBody ? await readBody(request, this.#bodyBytesMax) : noBody;
+    const body = route.takesBody ? await readBody(request, this.#bodyLimits) : noBody;
     const input = { params, query: new QueryString(match.query), body };
     const run = route.prepare(input, this.#services);
     if (route.access === 'manage' && caller?.kind === 'allowed' && caller.access === 'read') {

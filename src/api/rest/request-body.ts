@@ -14,7 +14,40 @@ export class AbortedRequest extends Error {
 
 const empty = new Uint8Array(0);
 
-export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+/**
+ * Bytes of unfinished bodies that one thread holds at once. Ten thousand connections, each with
+ * most of a large body sent, must not take the memory of the process.
+ */
+export class BodyBudget {
+  readonly #bytesMax: number;
+  #held = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  take(bytes: number): void {
+    if (this.#held + bytes > this.#bytesMax) {
+      throw new RequestError('unavailable', 'too many large requests at once, try again later');
+    }
+    this.#held += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+  }
+}
+
+export interface BodyLimits {
+  readonly bytesMax: number;
+  readonly budget: BodyBudget;
+}
+
+/** A body counts against the budget while it comes in; once complete it is decoded at once. */
+export async function readBody(
+  request: IncomingMessage,
+  { bytesMax, budget }: BodyLimits,
+): Promise<Uint8Array> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > bytesMax) {
     throw new RequestError(
@@ -22,7 +55,7 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
       `JSON payload (${announced} bytes) is larger than allowed (limit: ${bytesMax} bytes).`,
     );
   }
-  const packed = await collect(request, bytesMax);
+  const packed = await collect(request, { bytesMax, budget });
   const encoding = request.headers['content-encoding']?.trim().toLowerCase();
   if (encoding === undefined || encoding === '' || encoding === 'identity') return packed;
   return unpack(packed, encoding, bytesMax);
@@ -32,20 +65,25 @@ function tooLarge(bytesMax: number): RequestError {
   return new RequestError('format', `JSON payload has exceeded limit (${bytesMax} bytes).`);
 }
 
-function collect(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+function collect(request: IncomingMessage, { bytesMax, budget }: BodyLimits): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
+    let taken = 0;
     const onData = (chunk: Buffer) => {
       length += chunk.length;
-      if (length > bytesMax) {
+      try {
+        if (length > bytesMax) throw tooLarge(bytesMax);
+        budget.take(chunk.length);
+        taken += chunk.length;
+        chunks.push(chunk);
+      } catch (error) {
         request.off('data', onData);
-        reject(tooLarge(bytesMax));
-        return;
+        reject(error as RequestError);
       }
-      chunks.push(chunk);
     };
     request.on('data', onData);
+    request.on('close', () => budget.give(taken));
     request.on('end', () => {
       if (chunks.length === 1) resolve(chunks[0] ?? empty);
       else resolve(chunks.length === 0 ? empty : Buffer.concat(chunks, length));

@@ -68,8 +68,7 @@ class RestListener implements RestServer {
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
       else socket.destroy();
     });
-    if (service.jwt_rbac !== true) return;
-    options.logger.warn('jwt_rbac is set, but tokens are not built yet: each is refused with 401');
+    for (const warning of ignoredSettings(service)) options.logger.warn(warning);
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -154,6 +153,15 @@ class RestListener implements RestServer {
   requestSeries(): readonly RequestSeries[] {
     return this.#recorder.series();
   }
+}
+
+/** What is asked for and not built, where going on without it promises nothing. */
+function ignoredSettings(service: Settings['service']): readonly string[] {
+  const asked: readonly (readonly [boolean | null, string])[] = [
+    [service.jwt_rbac, 'jwt_rbac is set, but tokens are not built yet: each is refused with 401'],
+    [service.hardware_reporting, 'hardware_reporting is set, but answers carry no usage yet'],
+  ];
+  return asked.filter(([wanted]) => wanted === true).map(([, warning]) => warning);
 }
 
 function serverOptions(service: Settings['service']) {

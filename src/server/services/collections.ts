@@ -128,8 +128,8 @@ export class CollectionService {
   }
 
   /**
-   * First agreed on, then carried out by the shards in line with their updates. After a crash between
-   * the two the shards make up for it when they are opened.
+   * First agreed on, then carried out by the shards in line with their updates. After a crash
+   * between the two the shards make up for it when they are opened.
    */
   async #changeIndex(
     command: Extract<Command, { readonly kind: `${string}_payload_index` }>,
@@ -146,7 +146,9 @@ export class CollectionService {
 /** `timeout` of an index change is for the waiting, not for the agreement. */
 const agreementMs = 60_000;
 
-/** A shard costs files and memory even when it is empty; a slip of the finger must not take a node. */
+/**
+ * A shard costs files and memory even when it is empty; a slip of the finger must not take a node.
+ */
 const shardCountMax = 1024;
 
 function refuseTooManyShards(shardCount: number): void {

@@ -107,6 +107,7 @@ export class ReadService {
     timeoutMs: number,
   ): Promise<readonly (readonly FoundPoint[])[]> {
     const collection = requireCollection(this.#engine, collectionName);
+    const remainingMs = timeLeft(timeoutMs);
     const nearest: {
       readonly at: number;
       readonly task: SearchTask;
@@ -116,15 +117,20 @@ export class ReadService {
     for (const [at, request] of requests.entries()) {
       const { query } = request;
       if (query?.kind === 'nearest') {
-        const task = await this.#searchTask(collection, request, query.input, timeoutMs);
+        const task = await this.#searchTask(collection, request, query.input, remainingMs());
         nearest.push({ at, ...task });
       } else {
-        answers[at] = await this.#unscored(collection, request, query?.order ?? null, timeoutMs);
+        answers[at] = await this.#unscored(
+          collection,
+          request,
+          query?.order ?? null,
+          remainingMs(),
+        );
       }
     }
     if (nearest.length === 0) return answers;
     const tasks = nearest.map(({ task }) => task);
-    const { hits } = await this.#read(collection, { kind: 'search', tasks }, timeoutMs);
+    const { hits } = await this.#read(collection, { kind: 'search', tasks }, remainingMs());
     for (const [index, { at, distance }] of nearest.entries()) {
       const request = requests[at];
       assert(request !== undefined, 'every task belongs to a request');
@@ -251,6 +257,17 @@ export class ReadService {
     assert(answer.kind === request.kind, () => `a ${answer.kind} for a ${request.kind}`);
     return answer as Answer<Request['kind']>;
   }
+}
+
+/** One limit for all reads that a request needs, whatever their number. */
+function timeLeft(timeoutMs: number): () => number {
+  const endMs = performance.now() + timeoutMs;
+  return () => {
+    const leftMs = Math.floor(endMs - performance.now());
+    if (leftMs > 0) return leftMs;
+    const text = `Timeout error: Operation 'Search' timed out after ${timeoutMs / 1000}s`;
+    throw new RequestError('timeout', text);
+  };
 }
 
 /** Names of vectors to show must exist; which part of a payload is shown is decided at the edge. */

@@ -69,12 +69,15 @@ export function readNonZero(scanner: JsonScanner, max: number): number {
 
 export const uint32Max = 2 ** 32 - 1;
 
+/** A body of millions of faults must not make an answer of their size. */
+const violationsMax = 1_000;
+
 /** Rules of a well-formed body that were broken: `path: reason`. */
 export class Violations {
   readonly #faults: string[] = [];
 
   add(path: string, reason: string): void {
-    this.#faults.push(`${path}: ${reason}`);
+    if (this.#faults.length < violationsMax) this.#faults.push(`${path}: ${reason}`);
   }
 
   get count(): number {
@@ -87,7 +90,7 @@ export class Violations {
   }
 
   addAll(faults: readonly string[]): void {
-    this.#faults.push(...faults);
+    this.#faults.push(...faults.slice(0, violationsMax - this.#faults.length));
   }
 
   min(path: string, value: number | bigint | null | undefined, least: number): void {

@@ -5,8 +5,12 @@
 
 import type { JsonScanner } from '../../../base/json-scanner.ts';
 import { Float32Buffer } from '../../../base/number-buffer.ts';
+import { RequestError } from '../../../model/request-error.ts';
 import type { GivenColumn, GivenVectors } from '../../../server/services/given-points.ts';
 import { notBuilt, readStruct, type Violations } from './struct.ts';
+
+/** No collection has more: a new one with more is refused. */
+export const vectorNamesMax = 1024;
 
 /** One value of one point that is not a dense vector. */
 export type OtherVectorKind = 'sparse' | 'multi';
@@ -40,9 +44,14 @@ export class VectorColumns {
   #column(name: string): ColumnBuilder {
     const known = this.#byName.get(name);
     if (known !== undefined) return known;
-    // A component takes about a dozen bytes of text; a guess too low only costs a copy.
-    const share = this.#byName.size === 0 ? 12 : 64;
-    const column = new ColumnBuilder(name, Math.ceil(this.#bodyBytes / share));
+    if (this.#byName.size >= vectorNamesMax) {
+      const text = `more than ${vectorNamesMax} vector names in one request`;
+      throw new RequestError('bad_request', text);
+    }
+    // A component takes about a dozen bytes of text; a guess too low only costs copies. Only the
+    // first name may claim much, because every name of a hostile body claims again.
+    const capacity = this.#byName.size === 0 ? Math.ceil(this.#bodyBytes / 12) : 64;
+    const column = new ColumnBuilder(name, capacity);
     this.#byName.set(name, column);
     return column;
   }

@@ -9,6 +9,7 @@ import { refusedVectorNameChar } from '../path-params.ts';
 import { readHnswDiff } from './config-parts.ts';
 import { readQuantization } from './quantization.ts';
 import { notBuilt, nullable, readChoice, readStruct, Violations } from './struct.ts';
+import { vectorNamesMax } from './vector-columns.ts';
 
 export type VectorsParam = CollectionParams['vectors'];
 
@@ -103,6 +104,10 @@ function readVectorParams(
 /** Refuses names that no new vector may have; call it when the body as a whole is well-formed. */
 export function assertVectorNames(vectors: VectorsParam): void {
   if ('single' in vectors) return;
+  if (vectors.named.size > vectorNamesMax) {
+    const text = `more than ${vectorNamesMax} vectors in one collection`;
+    throw new RequestError('bad_request', text);
+  }
   for (const name of vectors.named.keys()) {
     const bytes = Buffer.byteLength(name);
     const refused = refusedVectorNameChar(name);
