@@ -50,8 +50,8 @@ export class BenchCollection {
   }
 
   /**
-   * Waits until nothing is left to optimise and returns how long that took, in seconds. A tail below
-   * the indexing threshold stays without a graph, as in the reference: it is scanned.
+   * Waits until nothing is left to optimise and returns how long that took, in seconds. A tail
+   * below the indexing threshold stays without a graph, as in the reference: it is scanned.
    */
   async waitOptimized(secondsMax: number): Promise<number> {
     const startedAt = performance.now();

@@ -91,7 +91,9 @@ function writeCached(path: string, parts: readonly ArrayBufferView[]): void {
   writeFileSync(path, Buffer.concat(chunks));
 }
 
-/** Keeping 1 %, 10 % and 50 %: by a bucket that has nothing to do with the vectors, and by centre. */
+/**
+ * Keeping 1 %, 10 % and 50 %: by a bucket that has nothing to do with the vectors, and by centre.
+ */
 function benchFilters({ centres, count }: Pick<BenchData, 'centres' | 'count'>): BenchFilter[] {
   const byBucket = [1, 10, 50].map(
     (percent): BenchFilter => ({

@@ -1,4 +1,5 @@
-// Memory and disk per point, against what the data itself needs: vectors, codes, links, payload text.
+// Memory and disk per point, against what the data itself needs: vectors, codes, links, payload
+// text.
 
 import type { OctantProcess } from '../../test/process/octant-process.ts';
 import { payloadBytes } from '../collection.ts';
