@@ -48,11 +48,11 @@ export class FakeEngine implements Engine {
     return shard;
   }
 
-  async propose(command: Command, _timeoutMs: number): Promise<ProposalOutcome> {
+  propose(command: Command, _timeoutMs: number): Promise<ProposalOutcome> {
     const { state, outcome } = reduce(this.#state, command);
     this.#state = state;
-    if (outcome.kind === 'refused') throw new RequestError(outcome.code, outcome.message);
-    return { changed: outcome.changed };
+    if (outcome.kind === 'applied') return Promise.resolve({ changed: outcome.changed });
+    return Promise.reject(new RequestError(outcome.code, outcome.message));
   }
 
   processReport(): Promise<ProcessReport> {
