@@ -74,7 +74,8 @@ export class UpdateApplier {
 
   async #upsert({ points, mode, filter }: Update<'upsert'>, lsn: number): Promise<void> {
     const condition = this.#compile(filter);
-    // Mode and filter judge what was there before the update: not the first of two points of one id.
+    // Mode and filter judge what was there before the update: not the first of two points of one
+    // id.
     const conditional = condition !== null || mode !== 'upsert';
     const lastRows = conditional ? lastRowsOf(points.ids) : null;
     for (let row = 0; row < points.ids.length; row += 1) {

@@ -1,5 +1,5 @@
-// How many live points have a value in the payload index of one field of one segment. An index knows
-// nothing of deletions, so where there are any its bitmap is compared with the live points.
+// How many live points have a value in the payload index of one field of one segment. An index
+// knows nothing of deletions, so where there are any its bitmap is compared with the live points.
 
 import { emptyBitset } from '../base/bitset.ts';
 import type { MemorySegment } from '../segment/memory-segment.ts';

@@ -1,5 +1,5 @@
-// One local copy of one shard, on its owner thread: log first, then segments. The only writer of the
-// log, of the segments in memory and of tombstones. See `view.ts` for how other threads read.
+// One local copy of one shard, on its owner thread: log first, then segments. The only writer of
+// the log, of the segments in memory and of tombstones. See `view.ts` for how other threads read.
 //
 //   update ─► log ─► queue ─► update-worker ─► apply ─► segment-set
 //                                   └─► optimizer ─► builder ─► committer ─► manifest, views
@@ -12,8 +12,8 @@ import type { ShardConfig } from '../model/collection-config.ts';
 import type { PayloadSchema } from '../model/payload-schema.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
 import type { RequestErrorCode } from '../model/request-error.ts';
-import { decodeUpdate, encodeUpdate } from '../model/update-codec.ts';
 import type { UpdateOperation } from '../model/update.ts';
+import { decodeUpdate, encodeUpdate } from '../model/update-codec.ts';
 import type { Pause } from '../segment/segment-reader.ts';
 import { FlushTimer } from './flush-timer.ts';
 import { defaultSegmentNumber } from './optimizer-plan.ts';
@@ -24,7 +24,7 @@ import type { LocalShardInfo } from './shard-info.ts';
 import { openParts, type ShardParts } from './shard-parts.ts';
 import { noSpaceMessage, SpaceGuard } from './space-guard.ts';
 import type { UpdateOptions, UpdateOutcome } from './update-outcome.ts';
-import { moveCell, type MemoryAnswer, type ShardView } from './view.ts';
+import { type MemoryAnswer, moveCell, type ShardView } from './view.ts';
 
 const MiB = 1024 * 1024;
 const countTriesMax = 3;
@@ -102,7 +102,10 @@ export class LocalShard {
       return { status: 'acknowledged', operationId: lsn };
     }
     // The disk works while the update is applied. If it fails there is nothing to wait for.
-    const synced = wal.sync().then(() => null, (error: unknown) => logFailure(lsn, error));
+    const synced = wal.sync().then(
+      () => null,
+      (error: unknown) => logFailure(lsn, error),
+    );
     const { promise: settled, resolve: settle } = Promise.withResolvers<UpdateOutcome>();
     queue.push({ lsn, operation, recordBytes: record.length, settle });
     worker.kick();
@@ -237,10 +240,9 @@ export class LocalShard {
       optimizerError: worker.failure ?? optimizer.error,
       pointCount: segments.reduce((sum, segment) => sum + segment.pointCount, 0),
       indexedVectorCount: segments.reduce((sum, { indexedVectorCount: n }) => sum + n, 0),
-      // The reference keeps `default_segment_number` segments to append to, and tests and users look
-      // for at least so many; our single memory segment stands for all of them.
-      segmentCount:
-        segments.length - 1 + defaultSegmentNumber(wanted, this.#options.cpuCount),
+      // The reference keeps `default_segment_number` segments to append to, and tests and users
+      // look for at least so many; our single memory segment stands for all of them.
+      segmentCount: segments.length - 1 + defaultSegmentNumber(wanted, this.#options.cpuCount),
       indexedPointCounts: indexedPointCounts(set),
       updateQueueLength: queue.waitingCount,
       operationId: worker.appliedLsn,

@@ -18,7 +18,10 @@ const hit: fc.Arbitrary<SearchHit> = fc.record({
 function searchFor(limit: number): ShardReadRequest {
   const params = { hnswEf: null, exact: false, indexedOnly: false };
   const vector = new Float32Array(1);
-  return { kind: 'search', tasks: [{ vectorName: '', vector, limit, filter: null, params, parts }] };
+  return {
+    kind: 'search',
+    tasks: [{ vectorName: '', vector, limit, filter: null, params, parts }],
+  };
 }
 
 test('each point comes once, in its highest version, best first', () => {

@@ -3,8 +3,8 @@
 // once, in its highest version.
 
 import { assert, unreachable } from '../base/assert.ts';
-import { comparePointIds } from '../model/point-id.ts';
 import type { PointId } from '../model/point-id.ts';
+import { comparePointIds } from '../model/point-id.ts';
 import type { OrderBy, OrderValue, ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
 
 /** The kind of every answer must be the request's. */

@@ -10,7 +10,11 @@
 //   vacuum           too many deleted points
 //   config mismatch  built with settings that have changed since
 
-import { elementBytes, type OptimizerConfig, type ShardConfig } from '../model/collection-config.ts';
+import {
+  elementBytes,
+  type OptimizerConfig,
+  type ShardConfig,
+} from '../model/collection-config.ts';
 
 export type OptimizerName = 'indexing' | 'merge' | 'vacuum' | 'config mismatch';
 
@@ -40,7 +44,9 @@ export interface PlannedJob {
 
 /** The limits in force, resolved from a collection's config. */
 export interface PlanRules {
-  /** `max_optimization_threads: 0` switches optimizations off; plans are still made for the status. */
+  /**
+   * `max_optimization_threads: 0` switches optimizations off; plans are still made for the status.
+   */
   readonly enabled: boolean;
   /** Infinity: no graphs are built. */
   readonly indexingBytesMin: number;
@@ -49,14 +55,21 @@ export interface PlanRules {
   readonly sealVectorBytes: number;
   readonly sealPayloadBytes: number;
   readonly sealLogBytes: number;
-  /** More segments of one kind than this are merged. */
+  /** More segments without a graph than this are merged. */
   readonly segmentCountMax: number;
+  readonly graphCountMax: number;
+  readonly growthFactorMax: number;
   readonly deletedShareMax: number;
   readonly vacuumPointsMin: number;
 }
 
-/** A larger segment joins a rebuild only if it is at most this many times what it joins. */
-const growthFactorMax = 2;
+/**
+ * A larger segment joins a rebuild only if it is at most this many times what it joins. An old graph
+ * is taken over, so what a rebuild costs for old points is copying and writing them.
+ */
+const growthFactorMax = 3;
+/** Fewer segments are better for searches, and a shard at rest has the time. */
+const growthFactorMaxAtRest = 16;
 /** Growth keeps the number of graphs below this; more come of changed settings. */
 const graphCountMax = 8;
 /** A shard at rest that has graphs already gives a graph to a remainder of at least this size. */
@@ -87,6 +100,8 @@ export function resolveRules(config: ShardConfig, cpuCount: number): PlanRules {
     sealPayloadBytes: sealPayloadBytesMax,
     sealLogBytes: config.wal.wal_capacity_mb * MiB,
     segmentCountMax: defaultSegmentNumber(optimizer.default_segment_number, cpuCount),
+    graphCountMax,
+    growthFactorMax,
     deletedShareMax: optimizer.deleted_threshold,
     vacuumPointsMin: optimizer.vacuum_min_vector_number,
   };
@@ -136,11 +151,14 @@ export function isMemoryFull(memory: MemoryFacts, rules: PlanRules): boolean {
  */
 export function rulesAtRest(rules: PlanRules, segments: readonly SegmentFacts[]): PlanRules {
   if (!segments.some((segment) => segment.indexed)) return rules;
-  return { ...rules, indexingBytesMin: atRest(rules.indexingBytesMin) };
-}
-
-function atRest(indexingBytesMin: number): number {
-  return indexingBytesMin === Infinity ? Infinity : Math.min(indexingBytesMin, restBytesMin);
+  const { indexingBytesMin } = rules;
+  return {
+    ...rules,
+    indexingBytesMin:
+      indexingBytesMin === Infinity ? Infinity : Math.min(indexingBytesMin, restBytesMin),
+    graphCountMax: 1,
+    growthFactorMax: growthFactorMaxAtRest,
+  };
 }
 
 export function isWorthSealingAtRest(memory: MemoryFacts): boolean {
@@ -188,17 +206,20 @@ function planIndexing(segments: readonly SegmentFacts[], rules: PlanRules): Plan
 }
 
 function planMerge(segments: readonly SegmentFacts[], rules: PlanRules): PlannedJob | null {
-  for (const indexed of [false, true]) {
-    const candidates = bySize(
-      segments.filter((segment) => segment.stage === 'published' && segment.indexed === indexed),
-    );
-    const [first, second] = candidates;
-    if (first === undefined || second === undefined) continue;
-    const countMax = indexed ? Math.max(graphCountMax, rules.segmentCountMax) : rules.segmentCountMax;
-    if (candidates.length <= countMax) continue;
+  const published = bySize(segments.filter((segment) => segment.stage === 'published'));
+  const plain = published.filter((segment) => !segment.indexed);
+  const graphs = published.filter((segment) => segment.indexed);
+  const [first, second] = plain;
+  if (plain.length > rules.segmentCountMax && first !== undefined && second !== undefined) {
     const start = [first, second];
-    if (!fitTogether(start, rules)) continue;
-    return makeJob('merge', withSmaller(start, candidates.slice(2), rules), rules);
+    if (fitTogether(start, rules)) {
+      return makeJob('merge', withSmaller(start, plain.slice(2), rules), rules);
+    }
+  }
+  if (graphs.length <= rules.graphCountMax) return null;
+  for (const [at, graph] of graphs.entries()) {
+    const joined = withSmaller([graph], graphs.slice(at + 1), rules);
+    if (joined.length > 1) return makeJob('merge', joined, rules);
   }
   return null;
 }
@@ -241,7 +262,7 @@ function withSmaller(
 ): readonly SegmentFacts[] {
   const joined = [...chosen];
   for (const candidate of candidates) {
-    if (candidate.vectorBytes > growthFactorMax * sumBytes(joined)) break;
+    if (candidate.vectorBytes > rules.growthFactorMax * sumBytes(joined)) break;
     if (!fitTogether([...joined, candidate], rules)) break;
     joined.push(candidate);
   }

@@ -1,15 +1,15 @@
-// Carries out what `optimizer-plan.ts` decides: seals the memory segment, flushes sealed segments so
-// that the log can be cut, and rebuilds published ones. At most one flush and one optimization run
-// at a time, beside reads and writes. `wake` looks whether there is something to do; it is cheap and
-// may be called at any moment.
+// Carries out what `optimizer-plan.ts` decides: seals the memory segment, flushes sealed segments
+// so that the log can be cut, and rebuilds published ones. At most one flush and one optimization
+// run at a time, beside reads and writes. `wake` looks whether there is something to do; it is
+// cheap and may be called at any moment.
 //
 //            seal                 flush                    optimization
 //   memory ───────► sealed (few) ───────► published plain ──────────────► published with a graph
 
-import { type Clock, type Disk, DiskError, type Logger, type TimerHandle } from '../io/ports.ts';
-import type { Timers } from '../io/ports.ts';
-import type { ShardConfig } from '../model/collection-config.ts';
 import { InvariantError } from '../base/assert.ts';
+import type { Timers } from '../io/ports.ts';
+import { type Clock, type Disk, DiskError, type Logger, type TimerHandle } from '../io/ports.ts';
+import type { ShardConfig } from '../model/collection-config.ts';
 import { RequestError } from '../model/request-error.ts';
 import type { BuildSource } from '../segment/build-source.ts';
 import type { Wal } from '../storage/wal.ts';
@@ -184,7 +184,9 @@ export class Optimizer {
 
   /** Of those, the ones that wait for published segments. */
   queued(): readonly PlannedJob[] {
-    const busy = new Set(this.history.running.flatMap((run) => run.segments.map(({ uuid }) => uuid)));
+    const busy = new Set(
+      this.history.running.flatMap((run) => run.segments.map(({ uuid }) => uuid)),
+    );
     const free = allFacts(this.#parts.set).filter((segment) => !busy.has(segment.id));
     return planOptimizations(free, this.#rules);
   }
@@ -310,7 +312,8 @@ export class Optimizer {
     if (slots.every((slot) => slot.deletions.count === 0)) return true;
     const deletions = slots.reduce((sum, slot) => sum + slot.deletions.count, 0);
     const deleted = slots.reduce((sum, slot) => sum + slot.segment.deletedCount, 0);
-    // A few recent ones may stay: otherwise a steady trickle of deletions would put it off for ever.
+    // A few recent ones may stay: otherwise a steady trickle of deletions would put it off for
+    // ever.
     if (deletions < deleted * 0.1) return true;
     if (this.#parts.set.sealed.length === 0 && this.#canSeal()) {
       this.#seal();

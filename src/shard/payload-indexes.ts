@@ -2,7 +2,7 @@
 // follow at once; published ones are indexed one after the other in the background, while their
 // filters read the payload as the index would. Reads never wait.
 
-import { DiskError, type Disk, type Logger } from '../io/ports.ts';
+import { type Disk, DiskError, type Logger } from '../io/ports.ts';
 import type { PayloadFieldSchema } from '../model/payload-schema.ts';
 import type { UpdateOperation } from '../model/update.ts';
 import type { PublishedSegment } from '../segment/published-segment.ts';
@@ -120,7 +120,9 @@ export class PayloadIndexes {
   #findDifference(): Difference | null {
     const { published, schema } = this.#parts.set;
     for (const slot of published) {
-      const present = new Map(slot.segment.shared.fieldIndexes.map((index) => [index.field, index]));
+      const present = new Map(
+        slot.segment.shared.fieldIndexes.map((index) => [index.field, index]),
+      );
       for (const [field, wanted] of schema) {
         const index = present.get(field);
         if (index !== undefined && isSame(index.schema, wanted)) continue;

@@ -8,6 +8,8 @@
 // Published segments never change, so their hits are fetched at the end, for the best ones only.
 // A point in memory may change or go while others are searched: it is fetched as soon as found.
 
+import { unreachable } from '../base/assert.ts';
+import type { PointId } from '../model/point-id.ts';
 import type {
   OrderedRecord,
   PointRecord,
@@ -17,8 +19,6 @@ import type {
   ShardReadRequest,
   WithParts,
 } from '../model/read.ts';
-import { unreachable } from '../base/assert.ts';
-import type { PointId } from '../model/point-id.ts';
 import { MemorySegment } from '../segment/memory-segment.ts';
 import type { Pause, SegmentReader } from '../segment/segment-reader.ts';
 import { compareHits, compareOrdered, compareRecords, newestOnly } from './merge.ts';
@@ -62,11 +62,7 @@ export async function executeRead(
   }
 }
 
-async function search(
-  task: SearchTask,
-  readers: Readers,
-  pause: Pause,
-): Promise<SearchHit[]> {
+async function search(task: SearchTask, readers: Readers, pause: Pause): Promise<SearchHit[]> {
   const found: (Located & { readonly sim: number })[] = [];
   for (const reader of readers) {
     const { offsets, sims } = await reader.search(task, pause);
@@ -135,11 +131,7 @@ async function retrieve(
   return records;
 }
 
-async function count(
-  request: Read<'count'>,
-  readers: Readers,
-  pause: Pause,
-): Promise<number> {
+async function count(request: Read<'count'>, readers: Readers, pause: Pause): Promise<number> {
   const { filter, exact } = request;
   let total = 0;
   for (const reader of readers) {

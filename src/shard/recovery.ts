@@ -21,8 +21,8 @@ const MiB = 1024 * 1024;
 const progressEveryMs = 10_000;
 
 /**
- * The log first: a new shard gets its log before its manifest, so a manifest without a log is always
- * damage, however early a crash came.
+ * The log first: a new shard gets its log before its manifest, so a manifest without a log is
+ * always damage, however early a crash came.
  */
 export async function openLog(
   directory: string,

@@ -58,5 +58,8 @@ function describe(slot: FrozenSlot, appliedLsn: number): BuildSource {
   // The builder reads tombstones while it works: it gets its own, which no later deletion changes.
   const tombstones = tombstonesAsOf(slot, appliedLsn);
   const counters = new SharedArrayBuffer(slot.segment.shared.counters.byteLength);
-  return { kind: 'published', segment: { ...slot.segment.shared, tombstones: tombstones.buffer, counters } };
+  return {
+    kind: 'published',
+    segment: { ...slot.segment.shared, tombstones: tombstones.buffer, counters },
+  };
 }

@@ -1,6 +1,6 @@
-// All segments of a shard on its owner thread, and the one rule that keeps reads whole: a point that
-// changes place is written to the memory segment first and deleted at its old place after that, both
-// without letting others run in between.
+// All segments of a shard on its owner thread, and the one rule that keeps reads whole: a point
+// that changes place is written to the memory segment first and deleted at its old place after
+// that, both without letting others run in between.
 //
 // Invariant: between two changes every point lives in exactly one of memory, sealed and published.
 // Mirrors hold copies that readers of an older view, or the next view, see: they only lose points.
@@ -11,6 +11,7 @@ import type { PayloadFieldSchema, PayloadSchema } from '../model/payload-schema.
 import type { PointId } from '../model/point-id.ts';
 import { MemorySegment, type PointVectors } from '../segment/memory-segment.ts';
 import type { SegmentReader } from '../segment/segment-reader.ts';
+import { indexingThresholdKb } from './optimizer-plan.ts';
 import {
   deleteFrozen,
   type FrozenSlot,
@@ -20,7 +21,6 @@ import {
   type Slot,
   sealedSlot,
 } from './slots.ts';
-import { indexingThresholdKb } from './optimizer-plan.ts';
 import { memoryCell, moveCell } from './view.ts';
 
 export interface Location {
@@ -253,7 +253,10 @@ export class SegmentSet {
 
   /** The whole shard, oldest segments first: the order `executeRead` wants. */
   readers(): Iterable<SegmentReader> {
-    return this.#walk(this.#published.map((slot) => slot.segment), this.#sealed);
+    return this.#walk(
+      this.#published.map((slot) => slot.segment),
+      this.#sealed,
+    );
   }
 
   /** What a reader with the view of this number does not see. */
@@ -264,8 +267,8 @@ export class SegmentSet {
   }
 
   /**
-   * The memory segment of now comes last, and if it was sealed while the walk went on, the ones begun
-   * since follow: points that changed meanwhile are there.
+   * The memory segment of now comes last, and if it was sealed while the walk went on, the ones
+   * begun since follow: points that changed meanwhile are there.
    */
   #walk(first: readonly SegmentReader[], sealed: readonly SealedSlot[]): Iterable<SegmentReader> {
     const start = [...first, ...sealed.map((slot) => slot.segment)];

@@ -5,8 +5,8 @@
 // Tombstones of a segment lie in `<segment>/deleted-<lsn>`, a new file whenever they change; the
 // manifest says which one counts. Others are leftovers.
 
-import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { forEachBit } from '../base/bitset.ts';
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { type Disk, DiskError, type Logger } from '../io/ports.ts';
 import type { PayloadFieldSchema, PayloadSchema } from '../model/payload-schema.ts';
 import type { PublishedSegment } from '../segment/published-segment.ts';
@@ -126,7 +126,9 @@ export class SegmentStore {
     }
   }
 
-  /** The directory of a segment that nobody reads any more. What cannot be removed is swept later. */
+  /**
+   * The directory of a segment that nobody reads any more. What cannot be removed is swept later.
+   */
   async remove(segmentId: string): Promise<void> {
     try {
       await this.#disk.removeTree(this.directoryOf(segmentId));
@@ -179,4 +181,3 @@ function decodeSchema(value: MetadataValue | undefined): PayloadSchema {
   if (typeof value !== 'string') return new Map();
   return new Map(JSON.parse(value) as [string, PayloadFieldSchema][]);
 }
-

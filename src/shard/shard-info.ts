@@ -10,7 +10,11 @@ export interface SegmentCount {
 export interface OptimizationReport {
   readonly uuid: string;
   readonly optimizer: string;
-  readonly status: 'optimizing' | 'done' | { readonly cancelled: string } | { readonly error: string };
+  readonly status:
+    | 'optimizing'
+    | 'done'
+    | { readonly cancelled: string }
+    | { readonly error: string };
   readonly segments: readonly SegmentCount[];
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;

@@ -70,7 +70,10 @@ async function assemble(
   const replayed = { wal, applier, indexes, optimizer, clock, logger };
   const appliedLsn = await replayLog(replayed, store.appliedLsn);
   set.recountMemory();
-  const queue = new UpdateQueue({ countMax: options.queueCountMax, bytesMax: options.queueBytesMax });
+  const queue = new UpdateQueue({
+    countMax: options.queueCountMax,
+    bytesMax: options.queueBytesMax,
+  });
   const gate = new Gate();
   const worker = new UpdateWorker({ queue, applier, indexes, optimizer, gate, logger }, appliedLsn);
   return { wal, set, views, queue, worker, optimizer, indexes, gate };
@@ -109,7 +112,11 @@ function randomUuid(random: Random): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join(
-    '-',
-  );
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-');
 }

@@ -1,9 +1,10 @@
-// Applies the updates of the queue, one after the other, in log order. The only caller of everything
-// that changes points, so an update may rest half-way without another one coming in between.
+// Applies the updates of the queue, one after the other, in log order. The only caller of
+// everything that changes points, so an update may rest half-way without another one coming in
+// between.
 //
-// A user's mistake settles the update as failed and the next one follows. A disk that cannot be read
-// is no mistake: the update stays at the head, the shard turns red, and each later update tries
-// again first.
+// A user's mistake settles the update as failed and the next one follows. A disk that cannot be
+// read is no mistake: the update stays at the head, the shard turns red, and each later update
+// tries again first.
 
 import { InvariantError } from '../base/assert.ts';
 import { DiskError, type Logger } from '../io/ports.ts';

@@ -9,8 +9,8 @@
 // Always in this order: points move from published segments into memory, never the other way
 // within one view, so a point that moves meanwhile is seen at least once.
 
-import type { ShardReadAnswer } from '../model/read.ts';
 import type { PayloadSchema } from '../model/payload-schema.ts';
+import type { ShardReadAnswer } from '../model/read.ts';
 import type { SharedSegment } from '../segment/shared-segment.ts';
 
 export interface ShardView {
@@ -23,8 +23,8 @@ export interface ShardView {
   /** `optimizers_config.indexing_threshold` in force, for `indexed_only`. */
   readonly indexingThresholdKb: number;
   /**
-   * Grows when `schema`, the threshold or the indexes of a segment change. A reader of a segment opened for an
-   * earlier view may go on being used only if the revision is the same.
+   * Grows when `schema`, the threshold or the indexes of a segment change. A reader of a segment
+   * opened for an earlier view may go on being used only if the revision is the same.
    */
   readonly revision: number;
   /**

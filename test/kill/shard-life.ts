@@ -1,14 +1,14 @@
-// The whole life of a small shard, the same for the same seed: updates of all kinds with and without
-// waiting, indexes that come and go, seals, flushes, optimizations, a change of settings, a restart.
-// It keeps a ledger of what was promised. The life ends early when its disk stops.
+// The whole life of a small shard, the same for the same seed: updates of all kinds with and
+// without waiting, indexes that come and go, seals, flushes, optimizations, a change of settings, a
+// restart. It keeps a ledger of what was promised. The life ends early when its disk stops.
 
 import { Prng } from '../../src/base/prng.ts';
-import type { UpdateOperation } from '../../src/model/update.ts';
 import { DiskError } from '../../src/io/ports.ts';
+import type { UpdateOperation } from '../../src/model/update.ts';
 import { CorruptFileError } from '../../src/storage/corrupt-file.ts';
 import type { FakeDisk } from '../fakes/fake-disk.ts';
 import { type HarnessOptions, ShardHarness, smallConfig, turn } from '../model/shard-harness.ts';
-import { planUpdate, type PlannedUpdate } from '../model/shard-model.ts';
+import { type PlannedUpdate, planUpdate } from '../model/shard-model.ts';
 
 const indexUpdates: readonly UpdateOperation[] = [
   { kind: 'create_index', field: 'n', schema: { dataType: 'integer', params: null } },
@@ -43,7 +43,9 @@ export async function runLife(disk: FakeDisk, life: Life, ledger: LedgerEntry[])
   running.catch(() => undefined);
 }
 
-/** Nobody waits for a machine that is dead; what runs on has some turns to show that it is harmless. */
+/**
+ * Nobody waits for a machine that is dead; what runs on has some turns to show that it is harmless.
+ */
 async function death(disk: FakeDisk, end: { readonly reached: boolean }): Promise<void> {
   while (!disk.stopped && !end.reached) await turn();
   for (let count = 0; count < 20; count += 1) await turn();

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { PointId } from '../../src/model/point-id.ts';
 import { CorruptFileError } from '../../src/storage/corrupt-file.ts';
 import { FakeDisk } from '../fakes/fake-disk.ts';
-import { noPause, shardDirectory, ShardHarness, smallConfig, turn } from './shard-harness.ts';
+import { noPause, ShardHarness, shardDirectory, smallConfig, turn } from './shard-harness.ts';
 import { upsertOf } from './shard-model.ts';
 
 const scroll = {

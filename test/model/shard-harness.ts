@@ -13,8 +13,8 @@ import {
 import type { ShardConfig, VectorConfig } from '../../src/model/collection-config.ts';
 import type { PayloadSchema } from '../../src/model/payload-schema.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../../src/model/read.ts';
-import { encodeUpdate } from '../../src/model/update-codec.ts';
 import type { UpdateOperation } from '../../src/model/update.ts';
+import { encodeUpdate } from '../../src/model/update-codec.ts';
 import { buildSegment } from '../../src/segment/build.ts';
 import { PublishedSegment } from '../../src/segment/published-segment.ts';
 import { LocalShard } from '../../src/shard/local-shard.ts';
@@ -118,12 +118,7 @@ export class ShardHarness {
   readonly #viewBox: ViewBox;
   #indexingThresholdKb = 10_000;
 
-  private constructor(
-    shard: LocalShard,
-    disk: Disk,
-    viewBox: ViewBox,
-    timers: FakeTimers,
-  ) {
+  private constructor(shard: LocalShard, disk: Disk, viewBox: ViewBox, timers: FakeTimers) {
     this.shard = shard;
     this.timers = timers;
     this.#disk = disk;
@@ -273,7 +268,10 @@ const silentLogger: Logger = {
   },
 };
 
-/** A stopped fake disk looks like a device that fails: code that runs on after its death is harmless. */
+/**
+ * A stopped fake disk looks like a device that fails: code that runs on after its death is
+ * harmless.
+ */
 class MortalDisk implements Disk {
   readonly #disk: Disk;
 

@@ -6,7 +6,7 @@ import { filterFromText } from '../../src/model/filter-json.ts';
 import { comparePointIds, type PointId } from '../../src/model/point-id.ts';
 import type { PointRecord, ShardReadAnswer } from '../../src/model/read.ts';
 import type { PointSelector, UpdateOperation, VectorColumn } from '../../src/model/update.ts';
-import { shardVectors, type ShardHarness } from './shard-harness.ts';
+import { type ShardHarness, shardVectors } from './shard-harness.ts';
 
 type Payload = Record<string, string | number>;
 
@@ -139,7 +139,7 @@ function planUpsert(prng: Prng): PlannedUpdate {
 interface PlannedSelector {
   readonly selector: PointSelector;
   /** Those that exist, and whether a listed one is missing. */
-  select(model: Model): { readonly ids: PointId[]; readonly missing: boolean };
+  readonly select: (model: Model) => { readonly ids: PointId[]; readonly missing: boolean };
 }
 
 function planSelector(prng: Prng): PlannedSelector {
@@ -326,7 +326,10 @@ async function compareSearch(harness: ShardHarness, model: Model): Promise<void>
       .map((point) => dot(point.vectors.get('') ?? [], vector))
       .sort((a, b) => b - a)
       .slice(0, 7);
-    assert.deepEqual(answer.hits[at]?.map((hit) => Math.fround(hit.sim)), sims.map(Math.fround));
+    assert.deepEqual(
+      answer.hits[at]?.map((hit) => Math.fround(hit.sim)),
+      sims.map(Math.fround),
+    );
   }
 }
 

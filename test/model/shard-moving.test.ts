@@ -1,6 +1,6 @@
-// Reads while points move: every point is updated over and over, segments are sealed, flushed, built
-// and replaced, and a reader on another thread takes its time between its two halves. No point may be
-// missing, none may come twice, and an exact count counts each once.
+// Reads while points move: every point is updated over and over, segments are sealed, flushed,
+// built and replaced, and a reader on another thread takes its time between its two halves. No
+// point may be missing, none may come twice, and an exact count counts each once.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -46,10 +46,16 @@ async function readOnce(harness: ShardHarness, prng: Prng): Promise<void> {
   const answer = await harness.readFromOutside(scroll, between);
   assert.ok(answer.kind === 'scroll');
   const ids = answer.records.map(({ id }) => id);
-  assert.deepEqual(ids, Array.from({ length: idCount }, (_, id) => id));
+  assert.deepEqual(
+    ids,
+    Array.from({ length: idCount }, (_, id) => id),
+  );
 
   const count = { kind: 'count', filter, exact: true } as const;
-  assert.deepEqual(await harness.readFromOutside(count, between), { kind: 'count', count: idCount });
+  assert.deepEqual(await harness.readFromOutside(count, between), {
+    kind: 'count',
+    count: idCount,
+  });
   assert.deepEqual(await harness.shard.readAll(count, turn), { kind: 'count', count: idCount });
 
   const wanted = Array.from({ length: 30 }, () => prng.int(idCount));

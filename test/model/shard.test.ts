@@ -1,5 +1,6 @@
-// Random lives of a shard against a Map: updates of all kinds, restarts, optimizations, indexes that
-// come and go, settings that change, with reads from the owner and from another thread in between.
+// Random lives of a shard against a Map: updates of all kinds, restarts, optimizations, indexes
+// that come and go, settings that change, with reads from the owner and from another thread in
+// between.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
