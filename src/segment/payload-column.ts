@@ -75,7 +75,7 @@ export class PayloadReader {
     const wanted = isWalk ? Math.max(end - start, windowBytes) : end - start;
     // A fresh buffer each time: views of the last one may still be in use.
     const bytes = new Uint8Array(Math.min(wanted, this.#byteCount - start));
-    this.#file?.readNow(start, bytes);
+    this.#file?.readCheckedNow(start, bytes);
     if (isWalk) {
       this.#window = bytes;
       this.#windowStart = start;

@@ -125,6 +125,38 @@ function foundNear(at: number) {
   };
 }
 
+test('a checked read in place finds damage in its block and in no other', async () => {
+  const disk = new FakeDisk();
+  const data = pattern(2 * blockBytes + 500);
+  await writeColumn(disk, '/c', kind, [data]);
+  disk.flip('/c', 4096 + blockBytes + 77);
+  const column = openColumn(disk, '/c', kind);
+  for (const [at, bytes] of [
+    [0, 10],
+    [blockBytes - 5, 5],
+    [2 * blockBytes, 500],
+    [0, 0],
+  ] as const) {
+    const into = new Uint8Array(bytes);
+    column.readCheckedNow(at, into);
+    column.readCheckedNow(at, into);
+    assert.deepEqual(into, data.subarray(at, at + bytes));
+  }
+  for (const [at, bytes] of [
+    [blockBytes, 1],
+    [blockBytes - 1, 2],
+    [2 * blockBytes - 1, 2],
+  ] as const) {
+    const read = () => column.readCheckedNow(at, new Uint8Array(bytes));
+    assert.throws(read, CorruptFileError, `${bytes} bytes at ${at}`);
+    assert.throws(read, CorruptFileError, 'it stays damaged');
+  }
+  column.close();
+  disk.flip('/c', disk.bytesOf('/c').length - 1);
+  const badTable = openColumn(disk, '/c', kind);
+  assert.throws(() => badTable.readCheckedNow(0, new Uint8Array(1)), /checksum table is damaged/);
+});
+
 test('a column of another kind is refused', async () => {
   const disk = new FakeDisk();
   await writeColumn(disk, '/c', kind, []);

@@ -1,5 +1,5 @@
-// Requests that are nearly right: good ones of every endpoint, broken in one to four places. Seeded,
-// so that a finding can be repeated.
+// Requests that are nearly right: good ones of every endpoint, broken in one to four places.
+// Seeded, so that a finding can be repeated.
 
 import type { Prng } from '../../src/base/prng.ts';
 import type { RestRequest } from './rest.ts';

@@ -1,6 +1,6 @@
 // Thousands of nearly right requests to every endpoint of a real process. It must never end, never
-// answer 500, keep answering others, keep an unrelated collection as it is, and have the same points
-// after `kill -9` as before. OCTANT_SEED and OCTANT_FUZZ_COUNT repeat a run.
+// answer 500, keep answering others, keep an unrelated collection as it is, and have the same
+// points after `kill -9` as before. OCTANT_SEED and OCTANT_FUZZ_COUNT repeat a run.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

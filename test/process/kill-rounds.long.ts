@@ -30,7 +30,9 @@ interface Entry {
 
 class Ledger {
   readonly entries = new Map<number, Entry>();
-  /** Per writer, by its first id: what it has sent and not heard of. All of it holds, or nothing. */
+  /**
+   * Per writer, by its first id: what it has sent and not heard of. All of it holds, or nothing.
+   */
   readonly openBatches = new Map<number, ReadonlyMap<number, Content>>();
 
   entry(id: number): Entry {

@@ -1,5 +1,5 @@
-// A collection whose content is known, and somebody who keeps asking for it: what hostile input must
-// neither change nor delay.
+// A collection whose content is known, and somebody who keeps asking for it: what hostile input
+// must neither change nor delay.
 
 import assert from 'node:assert/strict';
 import type { OctantProcess } from './octant-process.ts';
@@ -59,8 +59,8 @@ export async function expectKnown(client: RestClient, name: string, count: numbe
 }
 
 /**
- * Asks for a collection over and over on connections of its own, as any other user would. Each answer
- * must be 200 and come within `answerMsMax`.
+ * Asks for a collection over and over on connections of its own, as any other user would. Each
+ * answer must be 200 and come within `answerMsMax`.
  */
 export class Prober {
   readonly #client: RestClient;

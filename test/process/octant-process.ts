@@ -73,14 +73,22 @@ export class OctantProcess {
     await this.#ready(this.#spawn([]));
   }
 
-  /** Starts the process and waits until it ends by itself, which it must within a minute. */
+  /** Starts the process and waits until it ends by itself; one that becomes ready is a failure. */
   async runToEnd(...programArguments: readonly string[]): Promise<Ended> {
     const child = this.#spawn(programArguments);
-    const timer = setTimeout(() => child.kill('SIGKILL'), readyMsMax);
-    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+    const closed = new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
       child.once('close', (...ending) => resolve(ending));
     });
-    clearTimeout(timer);
+    const started = await this.#ready(child).then(
+      () => true,
+      () => false,
+    );
+    if (started) {
+      await this.kill();
+      throw new Error(`the process started where it should have ended:\n${this.output}`);
+    }
+    child.kill('SIGKILL');
+    const [code, signal] = await closed;
     return { code, signal, output: this.output };
   }
 

@@ -10,12 +10,13 @@ import { assert } from '../../base/assert.ts';
 import type { ShardAccess, ShardInfo, ShardUpdateAnswer } from '../../collection/shard-access.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../../model/read.ts';
 import type { Pause, SegmentReader } from '../../segment/segment-reader.ts';
+import type { SharedSegment } from '../../segment/shared-segment.ts';
 import { mergeAnswers } from '../../shard/merge.ts';
 import { executeRead } from '../../shard/read.ts';
-import type { SharedSegment } from '../../segment/shared-segment.ts';
 import { memoryCell, moveCell, type ShardView } from '../../shard/view.ts';
 import type { PeerCalls, PublishedView, ShardKey } from './messages.ts';
 import { createPause } from './pause.ts';
+import { tellDamage } from './tell-damage.ts';
 import type { ThreadPort } from './thread-port.ts';
 
 const countTriesMax = 3;
@@ -117,7 +118,11 @@ export class ForeignShard implements ShardAccess {
     ]);
   }
 
-  async read(request: ShardReadRequest, timeoutMs: number): Promise<ShardReadAnswer> {
+  read(request: ShardReadRequest, timeoutMs: number): Promise<ShardReadAnswer> {
+    return tellDamage(this.#read(request, timeoutMs));
+  }
+
+  async #read(request: ShardReadRequest, timeoutMs: number): Promise<ShardReadAnswer> {
     const pause = createPause(request.kind, timeoutMs);
     if (request.kind !== 'count' || !request.exact) {
       return (await this.#readOnce(request, pause, timeoutMs)).answer;
@@ -158,8 +163,8 @@ export class ForeignShard implements ShardAccess {
   }
 
   /**
-   * True when every point is in the segments of this view. The number of the newest view is looked at
-   * last: points leave the owner's memory only after a newer view was announced.
+   * True when every point is in the segments of this view. The number of the newest view is looked
+   * at last: points leave the owner's memory only after a newer view was announced.
    */
   #ownerHasNothing({ view }: HeldView): boolean {
     if (Atomics.load(view.moveCount, memoryCell) !== 0) return false;

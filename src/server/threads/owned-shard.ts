@@ -8,6 +8,7 @@ import type { LocalShardOptions, LocalShardPorts } from '../../shard/ports.ts';
 import type { MemoryAnswer, ShardView, ViewPublisher } from '../../shard/view.ts';
 import type { PeerCalls, PublishedView, ShardKey } from './messages.ts';
 import { createPause } from './pause.ts';
+import { tellDamage } from './tell-damage.ts';
 import type { ThreadPort } from './thread-port.ts';
 
 export type Peers = ReadonlyMap<number, ThreadPort<PeerCalls, PeerCalls>>;
@@ -40,12 +41,12 @@ export class OwnedShard implements ShardAccess {
   }
 
   read(request: ShardReadRequest, timeoutMs: number): Promise<ShardReadAnswer> {
-    return this.local.readAll(request, createPause(request.kind, timeoutMs));
+    return tellDamage(this.local.readAll(request, createPause(request.kind, timeoutMs)));
   }
 
   readMemory(request: PeerCalls['read_memory']['request']): Promise<MemoryAnswer> {
     const pause = createPause(request.request.kind, request.timeoutMs);
-    return this.local.readMemory(request.request, request.viewNumber, pause);
+    return tellDamage(this.local.readMemory(request.request, request.viewNumber, pause));
   }
 
   info(): Promise<ShardInfo> {
