@@ -11,6 +11,7 @@ import type { LocalShardOptions, LocalShardPorts } from '../../shard/ports.ts';
 import { CorruptFileError } from '../../storage/corrupt-file.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Engine, ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
+import { BrokenShard } from './broken-shard.ts';
 import { ForeignShard, type OpenReader } from './foreign-shard.ts';
 import {
   type ControlCalls,
@@ -100,9 +101,8 @@ export class WorkerRuntime implements Engine {
     const shard = this.#owned.get(key) ?? this.#foreign.get(key)?.shard;
     if (shard !== undefined) return shard;
     const reason = this.#broken.get(key);
-    if (reason !== undefined) {
-      throw new RequestError('internal', `shard ${shardId} cannot be loaded: ${reason}`);
-    }
+    if (reason !== undefined)
+      return new BrokenShard(`shard ${shardId} cannot be loaded: ${reason}`);
     throw new RequestError('unavailable', `shard ${shardId} is being opened or closed`);
   }
 
