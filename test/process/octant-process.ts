@@ -146,7 +146,7 @@ export class OctantProcess {
     const deadlineMs = Date.now() + readyMsMax;
     while (Date.now() < deadlineMs) {
       if (child.exitCode !== null || child.signalCode !== null) break;
-      const status = await fetch(`${this.url}/readyz`).then(
+      const status = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(1_000) }).then(
         async (response) => {
           await response.arrayBuffer();
           return response.status;
