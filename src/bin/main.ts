@@ -11,6 +11,7 @@ import { loadSettings } from '../server/config/load-settings.ts';
 import type { Settings } from '../server/config/settings.ts';
 import type { Logger } from '../io/ports.ts';
 import { Log } from '../server/log.ts';
+import { optimizerOverwrites } from '../server/services/collection-defaults.ts';
 import { apiVersion } from '../server/services/version.ts';
 import { BuilderPool } from '../server/threads/builder-pool.ts';
 import { Control } from '../server/threads/control.ts';
@@ -88,6 +89,8 @@ function createControl(settings: Settings, log: Logger): Control {
         return new Worker(new URL('./worker.ts', import.meta.url), { workerData: start });
       },
       toleratesLoadErrors: settings.storage.handle_collection_load_errors,
+      recoveryMode: settings.storage.recovery_mode,
+      optimizerOverwrites: optimizerOverwrites(settings),
       onFatal: (error) => {
         log.error(error.message);
         process.exit(1);
@@ -116,7 +119,8 @@ function takeStorage(settings: Settings): DiskLock {
 
 async function clearScratch(settings: Settings): Promise<void> {
   const { storage_path: storage, snapshots_path: snapshots, temp_path: temp } = settings.storage;
-  // `temp_path` may be shared with other programs, e.g. /tmp: only our folder in it is ours to empty.
+  // `temp_path` may be shared with other programs, e.g. /tmp: only our folder in it is ours to
+  // empty.
   const own = temp === null ? [] : [`${temp}/octant`];
   for (const path of [`${storage}/tmp`, `${snapshots}/tmp`, ...own]) {
     if (!disk.exists(path)) continue;

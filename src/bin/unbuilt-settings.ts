@@ -13,7 +13,6 @@ export function unbuiltSetting(settings: Settings, options: RunOptions): string 
     ['--snapshot', options.snapshots.length > 0],
     ['--storage-snapshot', options.storageSnapshot !== undefined],
     ['service.enable_tls', service.enable_tls],
-    ['storage.recovery_mode', storage.recovery_mode !== null],
     ['storage.node_type', storage.node_type === 'Listener'],
     ['audit.enabled', settings.audit.enabled],
   ];

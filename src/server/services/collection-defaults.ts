@@ -94,6 +94,20 @@ function optimizerDefaults(settings: Settings): OptimizerConfig {
   };
 }
 
+/** What the node puts in place of every collection's own parameters; stored ones stay. */
+export function optimizerOverwrites(settings: Settings): Partial<OptimizerConfig> {
+  const { max_segment_size_kb, memmap_threshold_kb, indexing_threshold_kb, ...same } =
+    settings.storage.optimizers_overwrite ?? {};
+  const given = {
+    ...same,
+    max_segment_size: max_segment_size_kb,
+    memmap_threshold: memmap_threshold_kb,
+    indexing_threshold: indexing_threshold_kb,
+  };
+  const set = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(set) as Partial<OptimizerConfig>;
+}
+
 /** The node's default members, overruled by those given; `null` when there are neither. */
 function mergedStrictMode(
   defaults: Settings['storage']['collection']['strict_mode'],

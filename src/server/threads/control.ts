@@ -12,7 +12,11 @@ import { type CommandOutcome, reduce } from '../../cluster/reducer.ts';
 import type { Logger } from '../../io/ports.ts';
 import type { ClusterState, CollectionState } from '../../model/cluster-state.ts';
 import { emptyClusterState } from '../../model/cluster-state.ts';
-import { shardConfig } from '../../model/collection-config.ts';
+import {
+  type OptimizerConfig,
+  type ShardConfig,
+  shardConfig,
+} from '../../model/collection-config.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { CatalogStore } from '../catalog-store.ts';
 import type { ProcessReport, ProposalOutcome } from '../engine.ts';
@@ -25,6 +29,10 @@ export interface ControlOptions {
   readonly spawnWorker: (workerIndex: number) => Worker;
   /** A shard that cannot be loaded: true = answer its requests with the error, false = stop. */
   readonly toleratesLoadErrors: boolean;
+  /** Not `null`: what is on disk is not loaded, and requests to it fail with this text. */
+  readonly recoveryMode: string | null;
+  /** What the node's settings put in place of every collection's own parameters. */
+  readonly optimizerOverwrites: Partial<OptimizerConfig>;
   /** Called when the node cannot go on. */
   readonly onFatal: (error: Error) => void;
 }
@@ -54,7 +62,7 @@ export class Control {
   #waitingCommandCount = 0;
   #nextOwner = 0;
   readonly #owners = new Map<string, number>();
-  /** Shards that cannot be loaded, and why; only where load errors are tolerated. */
+  /** Shards that are not loaded, and why. */
   readonly #broken = new Map<string, string>();
   #stopping = false;
 
@@ -70,6 +78,10 @@ export class Control {
 
   /** Everything is loaded and every worker listens when this resolves. */
   async start(): Promise<{ readonly port: number }> {
+    const { recoveryMode } = this.#options;
+    if (recoveryMode !== null) {
+      this.#log.warn(`Qdrant is loaded in recovery mode: ${recoveryMode}`);
+    }
     const state = await this.#store.load();
     await this.#store.sweepDeleted();
     for (let index = 0; index < this.#options.workerCount; index += 1) this.#startWorker(index);
@@ -170,7 +182,7 @@ export class Control {
     for (const shardId of collection.shardIds) {
       const key = shardKey(collection.uuid, shardId);
       if (this.#broken.has(key)) continue;
-      const config = shardConfig(collection.config);
+      const config = this.#shardConfig(collection);
       await this.#ownerOf(key).port.call('update_shard_config', { key, config });
     }
   }
@@ -189,7 +201,8 @@ export class Control {
     for (const shardId of collection.shardIds) {
       const key = this.#assignOwner(collection, shardId);
       try {
-        await this.#openShard(collection, shardId);
+        if (this.#options.recoveryMode === null) await this.#openShard(collection, shardId);
+        else await this.#breakShard(key, this.#options.recoveryMode);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         if (!this.#options.toleratesLoadErrors) {
@@ -200,10 +213,19 @@ export class Control {
           shard: shardId,
           reason,
         });
-        this.#broken.set(key, reason);
-        await this.#callAll((port) => port.call('break_shard', { key, reason }));
+        await this.#breakShard(key, `shard ${shardId} cannot be loaded: ${reason}`);
       }
     }
+  }
+
+  async #breakShard(key: string, reason: string): Promise<void> {
+    this.#broken.set(key, reason);
+    await this.#callAll((port) => port.call('break_shard', { key, reason }));
+  }
+
+  #shardConfig({ config }: CollectionState): ShardConfig {
+    const own = shardConfig(config);
+    return { ...own, optimizer: { ...own.optimizer, ...this.#options.optimizerOverwrites } };
   }
 
   async #openShards(collection: CollectionState): Promise<void> {
@@ -226,7 +248,7 @@ export class Control {
     await this.#ownerOf(key).port.call('open_shard', {
       key,
       directory: this.#store.shardPath(collection.name, shardId),
-      config: shardConfig(collection.config),
+      config: this.#shardConfig(collection),
       schema: collection.schema,
     });
   }

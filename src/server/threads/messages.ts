@@ -48,7 +48,7 @@ export type WorkerCalls = {
   update_shard_config: { request: { key: ShardKey; config: ShardConfig }; answer: null };
   /** For the owner and all others: closes and forgets the shard. Its files stay. */
   close_shard: { request: { key: ShardKey }; answer: null };
-  /** Its files cannot be loaded: every request to it fails with the reason until it is closed. */
+  /** Its files are not loaded: every request to it fails with the reason until it is closed. */
   break_shard: { request: { key: ShardKey; reason: string }; answer: null };
   change_state: { request: StateChange; answer: null };
   /** A channel to another worker, new or restarted. */

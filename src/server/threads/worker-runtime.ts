@@ -53,8 +53,7 @@ export class WorkerRuntime implements Engine {
   readonly #links = new Map<number, Link>();
   readonly #owned = new Map<ShardKey, OwnedShard>();
   readonly #foreign = new Map<ShardKey, { readonly owner: number; readonly shard: ForeignShard }>();
-  /** Shards that cannot be loaded, and why. */
-  readonly #broken = new Map<ShardKey, string>();
+  readonly #broken = new Map<ShardKey, BrokenShard>();
   #state: ClusterState = emptyClusterState;
   #nextJob = 1;
 
@@ -72,7 +71,7 @@ export class WorkerRuntime implements Engine {
         },
         close_shard: ({ key }) => this.#closeShard(key),
         break_shard: ({ key, reason }) => {
-          this.#broken.set(key, reason);
+          this.#broken.set(key, new BrokenShard(reason));
           return null;
         },
         change_state: (change) => this.#changeState(change),
@@ -98,11 +97,8 @@ export class WorkerRuntime implements Engine {
 
   shard(collectionUuid: string, shardId: number): ShardAccess {
     const key = shardKey(collectionUuid, shardId);
-    const shard = this.#owned.get(key) ?? this.#foreign.get(key)?.shard;
+    const shard = this.#owned.get(key) ?? this.#foreign.get(key)?.shard ?? this.#broken.get(key);
     if (shard !== undefined) return shard;
-    const reason = this.#broken.get(key);
-    if (reason !== undefined)
-      return new BrokenShard(`shard ${shardId} cannot be loaded: ${reason}`);
     throw new RequestError('unavailable', `shard ${shardId} is being opened or closed`);
   }
 
