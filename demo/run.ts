@@ -1,6 +1,7 @@
-// `npm run demo`: real text of this machine, made vectors, loaded into Octant by the official Python
-// client and searched by the official JavaScript client. Ends with 0 only if all of it worked and
-// recall is 0.95 or more. Everything it makes is in .demo; see README.md beside this file.
+// `npm run demo`: real text of this machine, made vectors, loaded into Octant by the official
+// Python client and searched by the official JavaScript client. Ends with 0 only if all of it
+// worked and recall is 0.95 or more. Everything it makes is in .demo; see README.md beside this
+// file.
 
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';

@@ -46,7 +46,7 @@ class EdgeOracle:
             name: edge.EdgeVectorParams(size=size, distance=_METRICS[metric])
             for name, (size, metric) in collection.vectors.items()
         }
-        self._indexed: set[str] = set()
+        self.indexed: set[str] = set()
         folder.mkdir(parents=True)
         self._shard = edge.EdgeShard.create(
             str(folder), edge.EdgeConfig(vectors=vectors, wal_enabled=False)
@@ -64,9 +64,9 @@ class EdgeOracle:
     def update(self, kind: str, body: dict) -> None:
         self._shard.update(_update(kind, self._answered(body)))
         if kind == "create_index":
-            self._indexed.add(body["field_name"])
+            self.indexed.add(body["field_name"])
         if kind == "delete_index":
-            self._indexed.discard(body["field_name"])
+            self.indexed.discard(body["field_name"])
 
     # Reads
 
@@ -86,6 +86,13 @@ class EdgeOracle:
             )
         )
         return [(_plain_id(hit.id), hit.score) for hit in found]
+
+    def refuses(self, body: dict) -> bool:
+        try:
+            self._query_vector(body)
+        except Refused:
+            return True
+        return False
 
     def _query_vector(self, body: dict):
         query = body["query"]
@@ -110,7 +117,7 @@ class EdgeOracle:
             return self._passing(body["key"], lambda one: _has(one, body["match"]["value"]))
         if isinstance(body.get("values_count"), dict) and "key" in body:
             return self._passing(body["key"], lambda one: _counts(one, body["values_count"]))
-        if isinstance(body.get("is_null"), dict) and body["is_null"]["key"] not in self._indexed:
+        if isinstance(body.get("is_null"), dict) and body["is_null"]["key"] not in self.indexed:
             return self._passing(body["is_null"]["key"], lambda one: one is None)
         filters = ("must", "should", "must_not", "min_should", "conditions")
         filters += ("filter", "update_filter")

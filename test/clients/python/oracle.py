@@ -25,7 +25,8 @@ from compare import (
     records_difference,
     same,
 )
-from edge import EdgeOracle, Refused, points_of
+from edge import EdgeOracle, Refused
+from local import LocalOracle, asks_safely
 from node import Octant
 from stream import COLLECTIONS, Collection, Operation, Stream
 
@@ -66,6 +67,9 @@ _NEEDS_POINTS = {
 class Run:
     def __init__(self, octant: Octant, folder: Path) -> None:
         self._octant = octant
+        self._locals = {one.name: LocalOracle(one) for one in COLLECTIONS}
+        self._stale = {one.name for one in COLLECTIONS}
+        self.local_count = 0
         self._write_count = 0
         # Of searches that a graph may answer.
         self.recalls: list[float] = []
@@ -79,7 +83,8 @@ class Run:
         self.sent = operation
         act = getattr(self, f"_{operation.kind}", None)
         if act is not None and operation.kind not in _WRITES:
-            return act(oracle, operation)
+            return act(oracle, operation) or self._second_opinion(oracle, operation)
+        self._stale.add(operation.collection.name)
         wrong = (act or self._update)(oracle, operation)
         self._write_count += 1
         if operation.collection.scale > 1 and self._write_count % _LARGE_CHECK_INTERVAL != 0:
@@ -108,6 +113,32 @@ class Run:
         if status != 200:
             return Difference(expected, (status, answer))
         return records_difference(expected, answer["result"]["points"])
+
+    def _second_opinion(self, oracle: EdgeOracle, operation: Operation) -> Difference | None:
+        """What the client's local mode says, where it is right."""
+        body, name = operation.body, operation.collection.name
+        if operation.kind not in ("query", "count") or operation.collection.scale > 1:
+            return None
+        if not asks_safely(body, oracle.indexed):
+            return None
+        if operation.kind == "query" and oracle.refuses(body):
+            return None
+        local = self._locals[name]
+        if name in self._stale:
+            everything = {"limit": 100_000, "with_payload": True, "with_vector": True}
+            local.load(oracle.scroll(everything)[0])
+            self._stale.discard(name)
+        self.local_count += 1
+        if operation.kind == "count":
+            _, answer = self._send(operation, body)
+            expected = local.count(body)
+            count = answer["result"]["count"]
+            return None if count == expected else Difference(f"local mode: {expected}", count)
+        exact = {**body, "params": {"exact": True}}
+        _, answer = self._send(operation, exact)
+        page = (body.get("offset", 0), body["limit"])
+        wrong = ranking_difference(local.ranking(body), answer["result"]["points"], page)
+        return wrong and Difference(f"local mode: {wrong.expected}", wrong.received)
 
     # Updates
 
@@ -272,6 +303,7 @@ def play(octant: Octant, folder: Path, options) -> int:
     done = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
     print(f"{sum(kinds.values())} operations in {time.monotonic() - started:.0f} s: {done}")
     mean = sum(run.recalls) / max(len(run.recalls), 1)
+    print(f"{run.local_count} of them also asked of the client's local mode")
     print(f"recall of {len(run.recalls)} searches by graph: {mean:.4f}")
     if run.recalls and mean < _RECALL_MIN:
         differences += 1
