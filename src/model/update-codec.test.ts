@@ -5,8 +5,8 @@ import { CorruptBytesError } from '../base/bytes.ts';
 import type { PayloadFieldSchema } from './payload-schema.ts';
 import type { PointId } from './point-id.ts';
 import { integerPointId, uuidPointId } from './point-id.ts';
-import { decodeUpdate, encodeUpdate } from './update-codec.ts';
 import type { PointBatch, UpdateOperation } from './update.ts';
+import { decodeUpdate, encodeUpdate } from './update-codec.ts';
 
 const utf8 = new TextEncoder();
 
@@ -42,24 +42,27 @@ function column(count: number): fc.Arbitrary<PointBatch['vectors'][number]> {
 }
 
 function batch(withPayload: boolean): fc.Arbitrary<PointBatch> {
-  return fc.array(pointId, { maxLength: 6 }).chain((ids) =>
-    fc.record({
-      ids: fc.constant(ids),
-      vectors: fc.array(column(ids.length), { maxLength: 3 }),
-      texts: fc.array(fc.json(), { minLength: ids.length, maxLength: ids.length }),
-    }),
-  ).map(({ ids, vectors, texts }) => {
-    if (!withPayload) {
-      const none = { payloadOffsets: new Uint32Array(0), payloadBytes: new Uint8Array(0) };
-      return { ids, vectors, ...none };
-    }
-    const payloadOffsets = new Uint32Array(ids.length + 1);
-    const payloads = texts.map((text) => utf8.encode(text));
-    payloads.forEach((payload, index) => {
-      payloadOffsets[index + 1] = (payloadOffsets[index] ?? 0) + payload.length;
+  return fc
+    .array(pointId, { maxLength: 6 })
+    .chain((ids) =>
+      fc.record({
+        ids: fc.constant(ids),
+        vectors: fc.array(column(ids.length), { maxLength: 3 }),
+        texts: fc.array(fc.json(), { minLength: ids.length, maxLength: ids.length }),
+      }),
+    )
+    .map(({ ids, vectors, texts }) => {
+      if (!withPayload) {
+        const none = { payloadOffsets: new Uint32Array(0), payloadBytes: new Uint8Array(0) };
+        return { ids, vectors, ...none };
+      }
+      const payloadOffsets = new Uint32Array(ids.length + 1);
+      const payloads = texts.map((text) => utf8.encode(text));
+      payloads.forEach((payload, index) => {
+        payloadOffsets[index + 1] = (payloadOffsets[index] ?? 0) + payload.length;
+      });
+      return { ids, vectors, payloadOffsets, payloadBytes: Buffer.concat(payloads) };
     });
-    return { ids, vectors, payloadOffsets, payloadBytes: Buffer.concat(payloads) };
-  });
 }
 
 const schema: fc.Arbitrary<PayloadFieldSchema> = fc.constantFrom<PayloadFieldSchema>(
@@ -155,7 +158,9 @@ test('columns are views of an aligned record', () => {
     filter: null,
     points: {
       ids: [1, 2],
-      vectors: [{ name: '', dimension: 2, rows: Int32Array.of(0, 1), data: Float32Array.of(1, 2, 3, 4) }],
+      vectors: [
+        { name: '', dimension: 2, rows: Int32Array.of(0, 1), data: Float32Array.of(1, 2, 3, 4) },
+      ],
       payloadOffsets: Uint32Array.of(0, 2, 4),
       payloadBytes: utf8.encode('{}{}'),
     },

@@ -8,10 +8,15 @@
 
 import { unreachable } from '../base/assert.ts';
 import { ByteReader, ByteWriter, CorruptBytesError } from '../base/bytes.ts';
-import { readPointIds, pointIdsBytesMax, writePointIds } from './point-id-codec.ts';
 import type { PayloadFieldParams, PayloadFieldSchema, PayloadFieldType } from './payload-schema.ts';
-import type { PointBatch, PointSelector, UpdateMode, UpdateOperation } from './update.ts';
-import type { VectorColumn } from './update.ts';
+import { pointIdsBytesMax, readPointIds, writePointIds } from './point-id-codec.ts';
+import type {
+  PointBatch,
+  PointSelector,
+  UpdateMode,
+  UpdateOperation,
+  VectorColumn,
+} from './update.ts';
 
 const magic = 0x55;
 const formatVersion = 1;

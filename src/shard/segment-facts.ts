@@ -1,5 +1,6 @@
 // What the optimizer's plan and the shard's info need to know of each segment, as plain data.
 
+import type { ShardConfig } from '../model/collection-config.ts';
 import { indexCountOf } from './index-count.ts';
 import type { SegmentFacts } from './optimizer-plan.ts';
 import { buildSettings } from './segment-metadata.ts';
@@ -13,10 +14,7 @@ export function allFacts(set: SegmentSet): readonly SegmentFacts[] {
 }
 
 export function publishedFacts(set: SegmentSet): readonly SegmentFacts[] {
-  const settings = {
-    plain: buildSettings(set.config, false),
-    indexed: buildSettings(set.config, true),
-  };
+  const settings = settingsOf(set.config);
   return set.published.map(({ segment, metadata }) => {
     const pointCount = segment.pointCount();
     const liveShare = pointCount / segment.offsetCount();
@@ -30,6 +28,17 @@ export function publishedFacts(set: SegmentSet): readonly SegmentFacts[] {
       fits: metadata.settings === (metadata.indexed ? settings.indexed : settings.plain),
     };
   });
+}
+
+/** Asked for after every update: made once per config. */
+const settingsByConfig = new WeakMap<ShardConfig, { plain: string; indexed: string }>();
+
+function settingsOf(config: ShardConfig): { readonly plain: string; readonly indexed: string } {
+  const known = settingsByConfig.get(config);
+  if (known !== undefined) return known;
+  const made = { plain: buildSettings(config, false), indexed: buildSettings(config, true) };
+  settingsByConfig.set(config, made);
+  return made;
 }
 
 function memoryFacts({ segment, stage }: MemorySlot | SealedSlot): SegmentFacts {
