@@ -8,6 +8,7 @@ import type { Logger } from '../../io/ports.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { OpenGraph } from '../../segment/build-vectors.ts';
 import type { BuildJob, BuildResult } from '../../shard/ports.ts';
+import { returnMemorySoon } from './memory-return.ts';
 import { ThreadPort } from './thread-port.ts';
 
 export type BuilderCalls = {
@@ -116,6 +117,7 @@ export class BuilderPool {
     } finally {
       builder.busy = false;
       this.#running.delete(job.jobId);
+      returnMemorySoon();
       this.#dispatch();
     }
   }

@@ -13,6 +13,7 @@ import type { Pause } from '../../segment/segment-reader.ts';
 import type { BuildJob } from '../../shard/ports.ts';
 import { CorruptFileError } from '../../storage/corrupt-file.ts';
 import type { BuilderCalls, BuilderUpCalls } from './builder-pool.ts';
+import { returnMemorySoon } from './memory-return.ts';
 import { type PortLike, ThreadPort } from './thread-port.ts';
 
 export interface BuilderRuntimeOptions {
@@ -62,6 +63,7 @@ export class BuilderRuntime {
     } finally {
       // Nobody may write into the new graph after the segment is published or dropped.
       await Promise.allSettled(helping);
+      returnMemorySoon();
     }
   }
 }

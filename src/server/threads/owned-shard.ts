@@ -7,6 +7,7 @@ import { LocalShard } from '../../shard/local-shard.ts';
 import type { LocalShardOptions, LocalShardPorts } from '../../shard/ports.ts';
 import type { MemoryAnswer, ShardView, ViewPublisher } from '../../shard/view.ts';
 import type { PeerCalls, PublishedView, ShardKey } from './messages.ts';
+import { returnMemorySoon } from './memory-return.ts';
 import { createPause } from './pause.ts';
 import { tellDamage } from './tell-damage.ts';
 import type { ThreadPort } from './thread-port.ts';
@@ -80,5 +81,6 @@ class PeerPublisher implements ViewPublisher {
     // Only now, with the view in every port, may a reader go looking for it.
     Atomics.store(this.#newest, 0, view.number);
     await Promise.allSettled(answers);
+    returnMemorySoon();
   }
 }

@@ -23,6 +23,7 @@ import {
   shardKey,
   type WorkerCalls,
 } from './messages.ts';
+import { returnMemorySoon } from './memory-return.ts';
 import { OwnedShard } from './owned-shard.ts';
 import { type PortLike, ThreadPort } from './thread-port.ts';
 
@@ -151,6 +152,7 @@ export class WorkerRuntime implements Engine {
     const owned = this.#owned.get(key);
     this.#owned.delete(key);
     await owned?.local.close();
+    returnMemorySoon();
     return null;
   }
 
@@ -206,7 +208,12 @@ export class WorkerRuntime implements Engine {
    */
   #adopt(owner: number, published: PublishedView): Promise<null> | null {
     const known = this.#foreign.get(published.key);
-    if (known !== undefined) return known.shard.adopt(published).then(() => null);
+    if (known !== undefined) {
+      return known.shard.adopt(published).then(() => {
+        returnMemorySoon();
+        return null;
+      });
+    }
     const link = this.#links.get(owner);
     if (link === undefined) throw new RequestError('unavailable', 'the owner is disconnected');
     const shard = new ForeignShard(link, published, this.#options.openReader);
