@@ -29,3 +29,14 @@ test('equals the definition, also in parts', () => {
     }),
   );
 });
+
+test('any alignment, any length, shared memory too', () => {
+  const whole = new Uint8Array(new SharedArrayBuffer(80));
+  for (let at = 0; at < whole.length; at += 1) whole[at] = at * 37;
+  for (let from = 0; from < 20; from += 1) {
+    for (let to = from; to <= whole.length; to += 1) {
+      const part = whole.subarray(from, to);
+      assert.equal(crc32c(part), bitwise(part), `${from}…${to}`);
+    }
+  }
+});
