@@ -1,7 +1,7 @@
-// The one place where the agreed state changes: (state, command) → next state, or a refusal. Pure and
-// total: equal input gives an equal result on every peer, and a command that cannot apply changes
-// nothing. Values were validated where the request entered; here only what depends on the state is
-// checked.
+// The one place where the agreed state changes: (state, command) → next state, or a refusal. Pure
+// and total: equal input gives an equal result on every peer, and a command that cannot apply
+// changes nothing. Values were validated where the request entered; here only what depends on the
+// state is checked.
 
 import { unreachable } from '../base/assert.ts';
 import type {
@@ -100,7 +100,9 @@ function deleteCollection(state: ClusterState, name: string): Reduction {
   if (!state.collections.has(name)) return applied(state, state);
   const collections = new Map(state.collections);
   collections.delete(name);
-  const aliases = new Map([...state.aliases].filter(([, target]) => target !== name));
+  const kept = [...state.aliases].filter(([, target]) => target !== name);
+  // The same map when nothing changed, so that nobody stores it again.
+  const aliases = kept.length === state.aliases.size ? state.aliases : new Map(kept);
   return applied({ collections, aliases }, state);
 }
 

@@ -1,5 +1,5 @@
-// Beginnings and ends of a process: what may not start says why and leaves with 1, signals under load
-// lose nothing, a kill leaves nothing that keeps the next start from happening.
+// Beginnings and ends of a process: what may not start says why and leaves with 1, signals under
+// load lose nothing, a kill leaves nothing that keeps the next start from happening.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';

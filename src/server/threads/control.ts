@@ -64,6 +64,10 @@ export class Control {
   readonly #owners = new Map<string, number>();
   /** Shards that are not loaded, and why. */
   readonly #broken = new Map<string, string>();
+  /** Resolves when the files of all removed collections are erased. */
+  #sweeping: Promise<void> = Promise.resolve();
+  /** The aliases on disk are older than the state. */
+  #aliasesOwed = false;
   #stopping = false;
 
   constructor(
@@ -98,7 +102,7 @@ export class Control {
 
   /**
    * Changes happen in the order of the calls. Past `timeoutMs` the caller is told, the change goes
-   * on.
+   * on. A removal is answered when the space is free again, however long that takes.
    */
   async propose(command: Command, timeoutMs: number): Promise<ProposalOutcome> {
     if (this.#waitingCommandCount >= waitingCommandCountMax) {
@@ -113,7 +117,9 @@ export class Control {
     void this.#commands.then(() => {
       this.#waitingCommandCount -= 1;
     });
-    return await withTimeout(result, timeoutMs);
+    const outcome = await withTimeout(result, timeoutMs);
+    if (command.kind === 'delete_collection') await this.#sweeping;
+    return outcome;
   }
 
   async processReport(): Promise<ProcessReport> {
@@ -150,19 +156,38 @@ export class Control {
       collections: changedEntries(before.collections, after.collections),
       aliases: before.aliases === after.aliases ? null : after.aliases,
     };
+    // What a removal could not store on a full disk comes first, or an alias would come back with
+    // the next collection of that name.
+    if (this.#aliasesOwed) await this.#saveAliases(before.aliases);
     for (const [name, collection] of change.collections) {
       if (collection === null) continue;
       const old = before.collections.get(name);
       if (old === undefined) await this.#create(collection);
       else await this.#update(old, collection);
     }
-    if (change.aliases !== null) await this.#store.saveAliases(change.aliases);
+    const removed = change.collections.flatMap(([name, collection]) => {
+      const old = before.collections.get(name);
+      return collection === null && old !== undefined ? [old] : [];
+    });
+    if (change.aliases !== null && removed.length === 0) await this.#saveAliases(change.aliases);
     this.#state = after;
     await this.#tellState(change);
-    for (const [name, collection] of change.collections) {
-      const old = before.collections.get(name);
-      if (collection === null && old !== undefined) await this.#remove(old);
-    }
+    for (const collection of removed) await this.#remove(collection);
+    if (change.aliases !== null && removed.length > 0) await this.#oweAliases(change.aliases);
+  }
+
+  async #saveAliases(aliases: ReadonlyMap<string, string>): Promise<void> {
+    await this.#store.saveAliases(aliases);
+    this.#aliasesOwed = false;
+  }
+
+  /** After a removal, which must be possible on a full disk: it makes the room for this file. */
+  async #oweAliases(aliases: ReadonlyMap<string, string>): Promise<void> {
+    this.#aliasesOwed = true;
+    await this.#sweeping;
+    await this.#saveAliases(aliases).catch((error: unknown) => {
+      this.#log.error('cannot store the aliases yet', { error: String(error) });
+    });
   }
 
   async #create(collection: CollectionState): Promise<void> {
@@ -190,7 +215,7 @@ export class Control {
   async #remove(collection: CollectionState): Promise<void> {
     await this.#closeShards(collection);
     await this.#store.removeCollection(collection);
-    this.#store.sweepDeleted().catch((error: unknown) => {
+    this.#sweeping = this.#store.sweepDeleted().catch((error: unknown) => {
       this.#log.error('cannot erase the files of a removed collection', { error: String(error) });
     });
   }
