@@ -170,3 +170,26 @@ test('columns are views of an aligned record', () => {
   assert.equal(update.points.vectors[0]?.data.buffer, bytes.buffer);
   assert.equal(update.points.payloadBytes.buffer, bytes.buffer);
 });
+
+test('the bytes of version 1 stay as they are', () => {
+  const upsert: UpdateOperation = {
+    kind: 'upsert',
+    mode: 'update_only',
+    filter: '{}',
+    points: {
+      ids: [7, '00112233-4455-6677-8899-aabbccddeeff'],
+      vectors: [{ name: 'v', dimension: 1, rows: Int32Array.of(0, -1), data: Float32Array.of(1) }],
+      payloadOffsets: Uint32Array.of(0, 2, 4),
+      payloadBytes: utf8.encode('{}{}'),
+    },
+  };
+  assert.equal(
+    Buffer.from(encodeUpdate(upsert)).toString('hex'),
+    [
+      '55010000' + '02' + '01027b7d' + '02000000',
+      '02' + '00' + '0700000000000000' + '01' + '00112233445566778899aabbccddeeff',
+      '01000000' + '0176' + '01000000' + '01000000' + '0000' + '00000000ffffffff' + '0000803f',
+      '01' + '000000' + '00000000' + '02000000' + '04000000' + '7b7d7b7d',
+    ].join(''),
+  );
+});

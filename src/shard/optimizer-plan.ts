@@ -64,8 +64,8 @@ export interface PlanRules {
 }
 
 /**
- * A larger segment joins a rebuild only if it is at most this many times what it joins. An old graph
- * is taken over, so what a rebuild costs for old points is copying and writing them.
+ * A larger segment joins a rebuild only if it is at most this many times what it joins. An old
+ * graph is taken over, so what a rebuild costs for old points is copying and writing them.
  */
 const growthFactorMax = 3;
 /** Fewer segments are better for searches, and a shard at rest has the time. */

@@ -152,6 +152,9 @@ export class SegmentStore {
   async #readTombstones(path: string, shared: SharedSegment): Promise<Uint32Array> {
     const content = await readAtomic(this.#disk, path, tombstoneMagic);
     if (content === null) throw new CorruptFileError(path, 0, 'the tombstones are missing');
+    if (content.version !== tombstoneVersion) {
+      throw new CorruptFileError(path, 4, `format version ${content.version}`);
+    }
     const reader = new ByteReader(content.body);
     const count = reader.u32();
     if (count * 4 !== shared.tombstones.byteLength) {
