@@ -1,6 +1,7 @@
-// Sets of small integers as bits of a `Uint32Array`: bit `i` is bit `i % 32` of word `i / 32`. Plain
-// functions, so that they work alike on private and on shared memory, on whole arrays and on views.
-// Bits at and beyond the size a caller has in mind must stay 0; `notInto` and `fullBitset` see to it.
+// Sets of small integers as bits of a `Uint32Array`: bit `i` is bit `i % 32` of word `i / 32`.
+// Plain functions, so that they work alike on private and on shared memory, on whole arrays and on
+// views. Bits at and beyond the size a caller has in mind must stay 0; `notInto` and `fullBitset`
+// see to it.
 
 /** Words needed for `bitCount` bits. */
 export function bitsetWordCount(bitCount: number): number {
@@ -100,7 +101,10 @@ export function countAnd(a: Uint32Array, b: Uint32Array): number {
   return count;
 }
 
-/** The first set bit ≥ `from`, or −1. Loops: `for (let b = nextBit(w, 0); b >= 0; b = nextBit(w, b + 1))`. */
+/**
+ * The first set bit ≥ `from`, or −1. Loops: `for (let b = nextBit(w, 0); b >= 0; b = nextBit(w, b +
+ * 1))`.
+ */
 export function nextBit(words: Uint32Array, from: number): number {
   let word = from >>> 5;
   if (word >= words.length) return -1;

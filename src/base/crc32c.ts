@@ -45,7 +45,9 @@ function crcOfBytes(bytes: Uint8Array, from: number, to: number, start: number):
   return crc;
 }
 
-/** Table 15 is for the byte that is followed by fifteen others of its block, table 0 for the last. */
+/**
+ * Table 15 is for the byte that is followed by fifteen others of its block, table 0 for the last.
+ */
 function crcOfWords(words: Int32Array, start: number): number {
   const table = tables;
   let crc = start;

@@ -1,6 +1,7 @@
 // A fault in JSON text, told the way the API tells it: `expected value at line 1 column 5`. Lines
-// count from 1. A column is the number of bytes of that line consumed when the fault was seen, so it
-// points at the offending byte counted from 1, and at the last byte when the text ends too early.
+// count from 1. A column is the number of bytes of that line consumed when the fault was seen, so
+// it points at the offending byte counted from 1, and at the last byte when the text ends too
+// early.
 
 export class JsonError extends Error {
   override readonly name = 'JsonError';

@@ -14,8 +14,8 @@ const i64Min = -(2n ** 63n);
 const u64Max = 2n ** 64n - 1n;
 
 /**
- * One scanned number. Its value is ± `significand` × 10^`exponent`; when `truncated` it lies between
- * that and (`significand` + 1) × 10^`exponent`. One object is reused for many numbers.
+ * One scanned number. Its value is ± `significand` × 10^`exponent`; when `truncated` it lies
+ * between that and (`significand` + 1) × 10^`exponent`. One object is reused for many numbers.
  */
 export class NumberScan {
   /** Behind the last byte; the offending byte when `scanNumber` returned false. */
@@ -29,7 +29,9 @@ export class NumberScan {
   truncated = false;
 }
 
-/** Reads the number at `start`; false if there is none or it is malformed (`out.end` tells where). */
+/**
+ * Reads the number at `start`; false if there is none or it is malformed (`out.end` tells where).
+ */
 export function scanNumber(
   bytes: Uint8Array,
   start: number,
@@ -143,7 +145,9 @@ export function scannedFloat64(scan: NumberScan, bytes: Uint8Array, start: numbe
   return scan.negative ? -value : value;
 }
 
-/** A double whose `Math.fround` is `Math.fround(Number(text))`: all that a f32 needs, and faster. */
+/**
+ * A double whose `Math.fround` is `Math.fround(Number(text))`: all that a f32 needs, and faster.
+ */
 export function scannedFloat32(scan: NumberScan, bytes: Uint8Array, start: number): number {
   const exponent = scan.exponent;
   if (exponent <= powerMax && exponent >= -powerMax) {

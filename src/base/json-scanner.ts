@@ -1,8 +1,8 @@
 // One pass over UTF-8 JSON text (RFC 8259, nothing more lenient). Typed decoders pull values out of
-// it in the order of the text, so no tree is built for what a request merely carries through: floats
-// go straight into a `Float32Array`, a payload stays a span of bytes.
-// Every pull method skips white space before what it reads and stops right behind it. After a thrown
-// `JsonError` the scanner must not be used again. Nesting is bounded, so recursion is safe.
+// it in the order of the text, so no tree is built for what a request merely carries through:
+// floats go straight into a `Float32Array`, a payload stays a span of bytes.
+// Every pull method skips white space before what it reads and stops right behind it. After a
+// thrown `JsonError` the scanner must not be used again. Nesting is bounded, so recursion is safe.
 //
 //   scanner.beginObject();
 //   for (let key = scanner.nextKey(); key !== null; key = scanner.nextKey()) {
@@ -51,7 +51,9 @@ const objectClose = 0x7d;
 const digitZero = 0x30;
 const minus = 0x2d;
 
-/** Field names repeat from point to point: the last ones seen are found by hash, without decoding. */
+/**
+ * Field names repeat from point to point: the last ones seen are found by hash, without decoding.
+ */
 const keyCache: string[] = Array.from({ length: 1024 }, () => '');
 const cachedKeyBytesMax = 32;
 
@@ -359,8 +361,8 @@ export class JsonScanner {
   }
 
   /**
-   * Appends the numbers of an array, rounded to f32, and returns how many there were. One that would
-   * become infinite fails: it would spoil every distance it takes part in.
+   * Appends the numbers of an array, rounded to f32, and returns how many there were. One that
+   * would become infinite fails: it would spoil every distance it takes part in.
    */
   readFloat32Array(out: Float32Buffer, expected = 'f32'): number {
     this.beginArray();

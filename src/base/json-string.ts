@@ -1,5 +1,6 @@
-// JSON strings as bytes: finding the end of one while checking it (RFC 8259, section 7), and turning
-// its escapes into UTF-8. Failures are thrown as `JsonError`; the caller's bytes are never changed.
+// JSON strings as bytes: finding the end of one while checking it (RFC 8259, section 7), and
+// turning its escapes into UTF-8. Failures are thrown as `JsonError`; the caller's bytes are never
+// changed.
 
 import { JsonError } from './json-error.ts';
 import { decodeUtf8, utf8SequenceLength, writeCodePoint } from './utf8.ts';

@@ -2,9 +2,9 @@
 // nearest to the value, always with a fraction or an exponent: `1.0`, `0.1`, `1.4063001`, `1e-8`,
 // `3.4028235e38`, `-0.0`. What is not finite has no JSON form and becomes `null`.
 //
-// For f32 all arithmetic runs in doubles: a value and the two ends of the interval that rounds to it
-// have at most 25 significant bits, so scaled to nine or ten integer digits they are off by less than
-// 1e-5, and only decisions closer than that (about one value in 10^5) need exact integers.
+// For f32 all arithmetic runs in doubles: a value and the two ends of the interval that rounds to
+// it have at most 25 significant bits, so scaled to nine or ten integer digits they are off by less
+// than 1e-5, and only decisions closer than that (about one value in 10^5) need exact integers.
 
 const tens = Int32Array.from({ length: 10 }, (_, exponent) => 10 ** exponent);
 const doubtfulBelow = 1e-5;

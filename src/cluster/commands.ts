@@ -1,6 +1,6 @@
-// Every change to what all peers agree on, as one tagged union. A command is data: it is checked and
-// applied by `cluster/reducer`, the same way on every peer. Names in commands are as the user gave
-// them; the reducer resolves aliases where the API allows them.
+// Every change to what all peers agree on, as one tagged union. A command is data: it is checked
+// and applied by `cluster/reducer`, the same way on every peer. Names in commands are as the user
+// gave them; the reducer resolves aliases where the API allows them.
 
 import type {
   CollectionConfig,

@@ -1,7 +1,8 @@
-// How to search a segment that has a graph: score the matching points one by one, exactly, or let the
-// graph find candidates. The number of matches is known when this is asked (a bitmap has been made).
-// Few matches are scored, so that none is missed. Whether the graph is then walked or the codes of the
-// matches are scanned is a question of cost alone, and the kernels' own (`kernels/plan.ts`).
+// How to search a segment that has a graph: score the matching points one by one, exactly, or let
+// the graph find candidates. The number of matches is known when this is asked (a bitmap has been
+// made). Few matches are scored, so that none is missed. Whether the graph is then walked or the
+// codes of the matches are scanned is a question of cost alone, and the kernels' own
+// (`kernels/plan.ts`).
 
 /** What the choice depends on; counts are of live points that have the vector. */
 export interface SearchPlanInput {

@@ -1,5 +1,5 @@
-// What a collection is asked to be. `CollectionConfig` is the document that is stored and echoed, in
-// the API's member names: members that were not given stay absent where the API leaves them out.
+// What a collection is asked to be. `CollectionConfig` is the document that is stored and echoed,
+// in the API's member names: members that were not given stay absent where the API leaves them out.
 // The resolved forms below it are what shards and segments work with.
 
 export type Distance = 'Cosine' | 'Euclid' | 'Dot' | 'Manhattan';

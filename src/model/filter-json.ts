@@ -1,5 +1,5 @@
-// Filters as JSON: decoded exactly (spec/query §4.1-§4.4, spec/rest-and-config 2.11), and named by a
-// canonical key. A shape that fits no condition is a `format` error; what has the right shape but
+// Filters as JSON: decoded exactly (spec/query §4.1-§4.4, spec/rest-and-config 2.11), and named by
+// a canonical key. A shape that fits no condition is a `format` error; what has the right shape but
 // breaks a rule is found by `filter-validate.ts`.
 
 import { parseJson } from '../base/json-scanner.ts';
@@ -34,7 +34,9 @@ export function decodeFilter(value: JsonValue, fieldPath: string): Filter {
   return filter;
 }
 
-/** Decodes without the rules: selectors of deletions do not check them, and updates were checked. */
+/**
+ * Decodes without the rules: selectors of deletions do not check them, and updates were checked.
+ */
 export function decodeFilterShape(value: JsonValue): Filter {
   return decodeClauses(value, 1);
 }
@@ -121,7 +123,9 @@ function unsigned(value: JsonValue, name: string): number {
 
 type ConditionDecoder = (value: JsonValue, object: JsonObject, depth: number) => Condition;
 
-/** The forms of a condition by the key that tells them apart, in the order in which they are tried. */
+/**
+ * The forms of a condition by the key that tells them apart, in the order in which they are tried.
+ */
 const conditionForms: readonly (readonly [string, ConditionDecoder])[] = [
   ['key', (_, object) => decodeFieldCondition(object)],
   ['is_empty', (value) => ({ kind: 'is_empty', key: decodeKeyObject(value) })],

@@ -4,7 +4,9 @@
 
 import type { PointId } from './point-id.ts';
 
-/** All clauses must hold. An absent clause (`null`) is true; see `spec/query` R25 for empty lists. */
+/**
+ * All clauses must hold. An absent clause (`null`) is true; see `spec/query` R25 for empty lists.
+ */
 export interface Filter {
   readonly must: readonly Condition[] | null;
   readonly should: readonly Condition[] | null;

@@ -1,11 +1,12 @@
-// A payload at the edge: from a span of the request's body to canonical text, the form in which it is
-// logged, stored, compared and sent back. Canonical means: compact, checked, integers over i64 and u64
-// digit by digit, floats as their shortest text (`1e2` → `100.0`, `-0` → `-0.0`), strings in UTF-8 with
-// as few escapes as possible, every key once (the last value at the first one's place).
+// A payload at the edge: from a span of the request's body to canonical text, the form in which it
+// is logged, stored, compared and sent back. Canonical means: compact, checked, integers over i64
+// and u64 digit by digit, floats as their shortest text (`1e2` → `100.0`, `-0` → `-0.0`), strings
+// in UTF-8 with as few escapes as possible, every key once (the last value at the first one's
+// place).
 //
-// Ordinary text is copied in runs by `CanonicalCopy`. Whatever it does not know (a fault, a repeated or
-// escaped key, very many keys, deep nesting) goes through the exact tree, which also finds the words
-// for faults.
+// Ordinary text is copied in runs by `CanonicalCopy`. Whatever it does not know (a fault, a
+// repeated or escaped key, very many keys, deep nesting) goes through the exact tree, which also
+// finds the words for faults.
 
 import { ByteWriter } from '../base/bytes.ts';
 import { NumberScan, scanNumber, scannedNumber } from '../base/json-number.ts';
@@ -49,7 +50,9 @@ export function canonicalPayload(text: Uint8Array): Uint8Array<ArrayBuffer> {
   return out.toBytes();
 }
 
-/** Each method takes an offset and returns the one behind what it read; −1: not for the quick way. */
+/**
+ * Each method takes an offset and returns the one behind what it read; −1: not for the quick way.
+ */
 class CanonicalCopy {
   #bytes: Uint8Array = emptyPayload;
   #end = 0;

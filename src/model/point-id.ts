@@ -16,7 +16,9 @@ export function integerPointId(value: bigint): PointId | null {
 const hyphenated = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const simple = /^[0-9a-f]{32}$/;
 
-/** The canonical form of a UUID given hyphenated, simple, as URN or in braces; `null` if it is none. */
+/**
+ * The canonical form of a UUID given hyphenated, simple, as URN or in braces; `null` if it is none.
+ */
 export function uuidPointId(text: string): string | null {
   let body = text.toLowerCase();
   if (body.startsWith('urn:uuid:')) body = body.slice(9);

@@ -1,7 +1,7 @@
 // Small files that are replaced as a whole: after a crash at any point a reader finds the old
-// content or the new one, never a mixture. New bytes go to `<path>.tmp`, are synced, and renamed over
-// the old; then the directory is synced. Checksummed files carry magic, version, length, CRC-32C
-// (docs/formats.md); JSON files meant for people are plain text.
+// content or the new one, never a mixture. New bytes go to `<path>.tmp`, are synced, and renamed
+// over the old; then the directory is synced. Checksummed files carry magic, version, length,
+// CRC-32C (docs/formats.md); JSON files meant for people are plain text.
 // One writer per path at a time: that is the caller's duty.
 import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
@@ -76,7 +76,9 @@ export async function writeJsonAtomic(disk: Disk, path: string, value: unknown):
   await writeTextAtomic(disk, path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** `null` when there is no such file. Anything but exactly one JSON value is a `CorruptFileError`. */
+/**
+ * `null` when there is no such file. Anything but exactly one JSON value is a `CorruptFileError`.
+ */
 export async function readJson(disk: Disk, path: string): Promise<unknown> {
   const text = await readText(disk, path);
   if (text === null) return null;

@@ -1,5 +1,5 @@
-// Any storage file in words, for people: what `bin/inspect.ts` prints. Reads only, takes no lock, so
-// it may look at a live directory. Damage is described, not thrown.
+// Any storage file in words, for people: what `bin/inspect.ts` prints. Reads only, takes no lock,
+// so it may look at a live directory. Damage is described, not thrown.
 import { type Disk, DiskError, type DiskFile } from '../io/ports.ts';
 import { decodeAtomic, magicText, readFile } from './atomic-file.ts';
 import { verifyColumn } from './column-file.ts';

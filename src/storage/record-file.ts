@@ -139,8 +139,8 @@ export class RecordReader {
   }
 
   /**
-   * Steps over a bad record whose length still makes sense; false when it does not. Only to find out
-   * what lies behind it: what is read afterwards must not be used.
+   * Steps over a bad record whose length still makes sense; false when it does not. Only to find
+   * out what lies behind it: what is read afterwards must not be used.
    */
   skipBad(endBytes: number): boolean {
     const { offset, lsn } = this.#next;

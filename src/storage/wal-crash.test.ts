@@ -1,5 +1,6 @@
-// Random lives of a log on the fake disk, against a plain array: what was synced is never lost, what
-// was appended survives the death of the process, order is kept, and nothing comes back that was cut.
+// Random lives of a log on the fake disk, against a plain array: what was synced is never lost,
+// what was appended survives the death of the process, order is kept, and nothing comes back that
+// was cut.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

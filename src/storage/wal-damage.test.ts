@@ -1,5 +1,5 @@
-// Damaged logs: every byte of the last records flipped or cut off, zeroed tails, damage in files that
-// were complete. The log goes on behind its last good record, or says what is wrong; it never
+// Damaged logs: every byte of the last records flipped or cut off, zeroed tails, damage in files
+// that were complete. The log goes on behind its last good record, or says what is wrong; it never
 // returns a record that was not written.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,9 +1,9 @@
 // The write-ahead log of one shard: a chain of record files. An append is in the kernel when it
-// returns (it survives `kill -9`), and on stable storage when a later `sync` resolves. One fdatasync
-// runs at a time and serves everybody who appended before it began.
+// returns (it survives `kill -9`), and on stable storage when a later `sync` resolves. One
+// fdatasync runs at a time and serves everybody who appended before it began.
 //
-// A file that is full is followed at once by `wal-….next`; only when the full one is synced does the
-// next get its final name. So appending never waits for the disk, and yet a file followed by a
+// A file that is full is followed at once by `wal-….next`; only when the full one is synced does
+// the next get its final name. So appending never waits for the disk, and yet a file followed by a
 // `.log` is known to be complete. How a log is found again: wal-open.ts.
 //
 // Invariants: lsns are consecutive from `firstLsn` to `lastLsn`;
@@ -33,13 +33,13 @@ export interface WalOptions {
   /** Acknowledged closed files that are kept, so that other replicas can be served from the log. */
   readonly closedKeptCount: number;
   /**
-   * Every record up to here is known to be in the segments (the manifest's `walAppliedLsn`), so a log
-   * that ends earlier is damaged. 0 for a new shard.
+   * Every record up to here is known to be in the segments (the manifest's `walAppliedLsn`), so a
+   * log that ends earlier is damaged. 0 for a new shard.
    */
   readonly appliedLsn: Lsn;
   /**
-   * A directory without any log gets a new one that begins at `appliedLsn + 1`: right for a new shard
-   * and for one that came from a snapshot. Without this it is a `CorruptFileError`.
+   * A directory without any log gets a new one that begins at `appliedLsn + 1`: right for a new
+   * shard and for one that came from a snapshot. Without this it is a `CorruptFileError`.
    */
   readonly createIfMissing: boolean;
 }

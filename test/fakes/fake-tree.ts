@@ -1,6 +1,7 @@
 // The memory of the fake disk: files and directories in two states, as programs see them and as a
 // power loss would leave them, with what happened in between as a list of steps.
-// Stricter than real file systems: a step that was not synced may be lost even if a later one is kept.
+// Stricter than real file systems: a step that was not synced may be lost even if a later one is
+// kept.
 import type { Prng } from '../../src/base/prng.ts';
 
 type FileStep =
@@ -97,7 +98,9 @@ export interface EntryChange {
   readonly node: FakeNode | null;
 }
 
-/** All directories, and the changes of entries not yet durable, in order. A rename is one change. */
+/**
+ * All directories, and the changes of entries not yet durable, in order. A rename is one change.
+ */
 export class FakeTree {
   readonly root = new FakeDirectory();
   #pending: (readonly EntryChange[])[] = [];

@@ -1,5 +1,5 @@
-// For tests: points in plain arrays, with the indexes of a schema in memory, as published columns, or
-// not built at all (the schema then says what an index would answer, and payloads must give it).
+// For tests: points in plain arrays, with the indexes of a schema in memory, as published columns,
+// or not built at all (the schema then says what an index would answer, and payloads must give it).
 
 import type { PointSource } from '../../src/index/filter/point-source.ts';
 import type { FieldIndex } from '../../src/index/payload/field-index.ts';

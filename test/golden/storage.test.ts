@@ -1,6 +1,7 @@
-// The bytes of every storage format, version by version. A golden file is never edited: what it holds
-// must stay readable for ever, and the current code must still write the newest version of each.
-// A new version gets a new file: REWRITE=1 writes golden files that are missing, and no others.
+// The bytes of every storage format, version by version. A golden file is never edited: what it
+// holds must stay readable for ever, and the current code must still write the newest version of
+// each. A new version gets a new file: REWRITE=1 writes golden files that are missing, and no
+// others.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';

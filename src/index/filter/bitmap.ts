@@ -144,7 +144,9 @@ function addToCounts(planes: readonly Uint32Array[], carry: Uint32Array): void {
   }
 }
 
-/** Bits whose count is at least `count`: compares all counts with it, from the highest binary digit. */
+/**
+ * Bits whose count is at least `count`: compares all counts with it, from the highest binary digit.
+ */
 function countsReaching(planes: readonly Uint32Array[], count: number): Uint32Array {
   const wordCount = planes[0]?.length ?? 0;
   const above = new Uint32Array(wordCount);

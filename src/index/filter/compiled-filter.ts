@@ -1,7 +1,7 @@
 // A filter made ready for one payload schema: paths parsed, and for each condition settled whether
-// an index decides it or the payload. It says nothing about a segment: one that lacks the index still
-// answers as the index would, from the payload. Holds class instances of `base` only; compile it
-// anew in each thread.
+// an index decides it or the payload. It says nothing about a segment: one that lacks the index
+// still answers as the index would, from the payload. Holds class instances of `base` only; compile
+// it anew in each thread.
 
 import type { JsonValue } from '../../base/json-value.ts';
 import type { FieldCondition } from '../../model/filter.ts';

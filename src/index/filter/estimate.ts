@@ -1,6 +1,6 @@
-// How many points a filter keeps, without looking at them (spec/query §6.3): exact or bounded counts
-// from indexes, joined by the usual rules of independent events. Conditions that only a payload can
-// decide count as half of the points.
+// How many points a filter keeps, without looking at them (spec/query §6.3): exact or bounded
+// counts from indexes, joined by the usual rules of independent events. Conditions that only a
+// payload can decide count as half of the points.
 
 import type { Cardinality } from '../payload/field-index.ts';
 import type { CompiledFilter, FilterNode, IndexedNode } from './compiled-filter.ts';
@@ -91,8 +91,8 @@ export function disjunction(parts: readonly Cardinality[], total: number): Cardi
 }
 
 /**
- * At least `count` of the parts hold. The expected value is that of independent events: `ways[k]` is
- * the probability that exactly k of the parts seen so far hold, the last slot gathers the rest.
+ * At least `count` of the parts hold. The expected value is that of independent events: `ways[k]`
+ * is the probability that exactly k of the parts seen so far hold, the last slot gathers the rest.
  */
 export function atLeast(count: number, parts: readonly Cardinality[], total: number): Cardinality {
   if (total === 0 || count > parts.length) return exactly(0);

@@ -1,5 +1,5 @@
-// Which question a payload index can answer, and in which form (spec/query §5.1, §5.2). `null` means
-// that the index cannot answer, and the payload decides.
+// Which question a payload index can answer, and in which form (spec/query §5.1, §5.2). `null`
+// means that the index cannot answer, and the payload decides.
 
 import { microsOfNanos } from '../../model/datetime.ts';
 import type { DatetimeRange, FieldCondition, Match, NumberRange } from '../../model/filter.ts';

@@ -1,5 +1,5 @@
-// Keyword, uuid and bool of a published segment: a sorted dictionary of values as bytes, and for each
-// value the points that hold it, as an ascending list or, where that is smaller, as a bitmap.
+// Keyword, uuid and bool of a published segment: a sorted dictionary of values as bytes, and for
+// each value the points that hold it, as an ascending list or, where that is smaller, as a bitmap.
 //
 //   keys            the bytes of all values, one after the other, ascending
 //   key_starts      u32: where each begins, and the end

@@ -1,5 +1,5 @@
-// What every payload index can be asked, whether it lives in the owner's memory and changes, or is a
-// set of immutable columns that all threads read. Bitmaps are words of `base/bitset`, one bit per
+// What every payload index can be asked, whether it lives in the owner's memory and changes, or is
+// a set of immutable columns that all threads read. Bitmaps are words of `base/bitset`, one bit per
 // offset. An index knows nothing of deletions: who asks intersects with the live points.
 
 import type { PayloadFieldType } from '../../model/payload-schema.ts';
@@ -74,8 +74,12 @@ export interface FieldIndex {
   estimate(test: IndexTest): Cardinality;
   /** Integer, float and datetime only: empty for the other types. */
   ordered(order: Pick<OrderBy, 'direction' | 'startFrom'>): OrderedValues;
-  /** Every distinct value, ascending, with the offsets that hold it (valid during the call only). */
+  /**
+   * Every distinct value, ascending, with the offsets that hold it (valid during the call only).
+   */
   forEachValue(visit: (value: IndexedValue, offsets: Uint32Array) => void): void;
-  /** Every distinct value of the points in the bitmap `among`, ascending, with their number (> 0). */
+  /**
+   * Every distinct value of the points in the bitmap `among`, ascending, with their number (> 0).
+   */
   countValues(among: Uint32Array, visit: (value: IndexedValue, count: number) => void): void;
 }

@@ -12,7 +12,9 @@ import type { BetweenTest, IndexedValue, IndexTest, PresenceTestKind } from './f
 const int64Min = -(2n ** 63n);
 const int64Max = 2n ** 63n - 1n;
 
-/** Presence flags of one point; see `PresenceTestKind`. `some_filled` is the absence of `allEmpty`. */
+/**
+ * Presence flags of one point; see `PresenceTestKind`. `some_filled` is the absence of `allEmpty`.
+ */
 export const presence = { allEmpty: 1, someEmpty: 2, someNull: 4, someNotNull: 8 } as const;
 
 /** What a point without any value at the path has. */

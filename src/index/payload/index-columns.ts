@@ -145,7 +145,9 @@ export class PresenceBitmaps {
     return countBits(kind === 'some_filled' ? this.#filled() : this.#bitmap(flagOf[kind]));
   }
 
-  /** A point has a value with a null in it or one without, or counts as without: one is always set. */
+  /**
+   * A point has a value with a null in it or one without, or counts as without: one is always set.
+   */
   #isKnown(offset: number): boolean {
     return (
       testBit(this.#bitmap(presence.someNull), offset) ||

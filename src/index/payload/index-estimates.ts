@@ -1,5 +1,5 @@
-// Counts of points, and bounds on them from counts of (value, point) pairs; and what an index without
-// order answers to an ordered scroll.
+// Counts of points, and bounds on them from counts of (value, point) pairs; and what an index
+// without order answers to an ordered scroll.
 
 import type { Cardinality, OrderedValues } from './field-index.ts';
 import type { IndexCounts } from './index-columns.ts';

@@ -1,6 +1,7 @@
-// The index of one field while its segment is still written: for every offset the values as extracted,
-// in flat columns, so that an indexed condition parses no JSON and is one loop over numbers. Belongs
-// to one thread. Offsets grow by appending; a payload change of a point is a `set` on its offset.
+// The index of one field while its segment is still written: for every offset the values as
+// extracted, in flat columns, so that an indexed condition parses no JSON and is one loop over
+// numbers. Belongs to one thread. Offsets grow by appending; a payload change of a point is a `set`
+// on its offset.
 
 import { countBits, nextBit, setBit } from '../../base/bitset.ts';
 import { extractValues, type PayloadPath, payloadPath } from '../../model/payload-path.ts';
@@ -32,7 +33,9 @@ export class MemoryFieldIndex implements FieldIndex {
   /** Offsets below this have an entry in the columns. */
   #length = 0;
   #flags = new Uint8Array(64);
-  /** The only value of the point: itself, or its place in `#dictionary`; NaN for none or several. */
+  /**
+   * The only value of the point: itself, or its place in `#dictionary`; NaN for none or several.
+   */
   #numbers = new Float64Array(64);
   /** Points that hold several values, or one that no f64 is equal to. */
   readonly #others = new Map<number, readonly IndexedValue[]>();

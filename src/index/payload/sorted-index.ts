@@ -1,5 +1,5 @@
-// Integer, float and datetime of a published segment: all (value, offset) pairs, ascending. A range is
-// one slice of them, a match an equal run, an ordered scroll a walk.
+// Integer, float and datetime of a published segment: all (value, offset) pairs, ascending. A range
+// is one slice of them, a match an equal run, an ordered scroll a walk.
 //
 //   values   i32, f64 (also whole numbers within 2^53) or i64, whichever is the narrowest that is exact
 //   offsets  u32: the point of each value; equal values by ascending offset

@@ -1,5 +1,5 @@
-// Exclusive locks that die with their process. Node offers no flock(2), but the SQLite built into it
-// takes real record locks of the kernel: they vanish with `kill -9`, are seen across containers
+// Exclusive locks that die with their process. Node offers no flock(2), but the SQLite built into
+// it takes real record locks of the kernel: they vanish with `kill -9`, are seen across containers
 // that share a volume, and work on Linux, macOS and Windows alike. The lock file stays empty.
 // Weighed and left: a socket in the abstract name space (Linux only, blind across network name
 // spaces), the program flock(1) on an inherited handle (not everywhere), a file with the process id
