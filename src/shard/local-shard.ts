@@ -17,6 +17,7 @@ import { decodeUpdate, encodeUpdate } from '../model/update-codec.ts';
 import type { Pause } from '../segment/segment-reader.ts';
 import { FlushTimer } from './flush-timer.ts';
 import { defaultSegmentNumber } from './optimizer-plan.ts';
+import { isSameSchema } from './payload-indexes.ts';
 import type { LocalShardOptions, LocalShardPorts } from './ports.ts';
 import { executeRead } from './read.ts';
 import { indexedPointCounts, segmentReports, vectorCounts } from './segment-facts.ts';
@@ -66,7 +67,8 @@ export class LocalShard {
       if (!agreed.has(field)) this.#appendOwn({ kind: 'delete_index', field });
     }
     for (const [field, schema] of agreed) {
-      if (JSON.stringify(known.get(field)) === JSON.stringify(schema)) continue;
+      const found = known.get(field);
+      if (found !== undefined && isSameSchema(found, schema)) continue;
       this.#appendOwn({ kind: 'create_index', field, schema });
     }
   }

@@ -125,7 +125,7 @@ export class PayloadIndexes {
       );
       for (const [field, wanted] of schema) {
         const index = present.get(field);
-        if (index !== undefined && isSame(index.schema, wanted)) continue;
+        if (index !== undefined && isSameSchema(index.schema, wanted)) continue;
         return { kind: 'add', slot, field, schema: wanted };
       }
       for (const field of present.keys()) {
@@ -178,6 +178,12 @@ class IndexingStopped extends Error {
   override readonly name = 'IndexingStopped';
 }
 
-function isSame(a: PayloadFieldSchema, b: PayloadFieldSchema): boolean {
-  return a.dataType === b.dataType && JSON.stringify(a.params) === JSON.stringify(b.params);
+/** Members may come in any order: they were written down in different places. */
+export function isSameSchema(a: PayloadFieldSchema, b: PayloadFieldSchema): boolean {
+  return a.dataType === b.dataType && paramsText(a) === paramsText(b);
+}
+
+function paramsText({ params }: PayloadFieldSchema): string {
+  const entries = Object.entries(params ?? {});
+  return JSON.stringify([params === null, entries.sort(([x], [y]) => (x < y ? -1 : 1))]);
 }
