@@ -30,7 +30,13 @@ export function preferScan(input: PlanInput): boolean {
   return input.allowedCount <= walkCost(input);
 }
 
-/** Scores after which a walk gives up: as dear as the scan it was to save. */
-export function walkBudget({ allowedCount, ef }: PlanInput): number {
-  return Math.ceil(allowedCount / walkPenalty) + ef * scoredPerExpansion;
+/**
+ * Scores after which a walk gives up and a scan takes over: the filter then excludes just what is
+ * near the query, and walking through all of that may take longer than the scan. Between three
+ * times what was expected and what the scan costs, at the geometric mean.
+ */
+export function walkBudget({ allowedCount, pointCount, ef }: PlanInput): number {
+  const expected = ((ef * pointCount) / Math.max(1, allowedCount)) * scoredPerExpansion;
+  const scan = allowedCount / walkPenalty + ef * scoredPerExpansion;
+  return Math.ceil(Math.sqrt(3 * expected * scan));
 }
