@@ -4,12 +4,12 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { NativeDisk } from '../io/native/native-disk.ts';
-import { type DiskLock, DiskError } from '../io/ports.ts';
+import type { Logger } from '../io/ports.ts';
+import { DiskError, type DiskLock } from '../io/ports.ts';
 import { CatalogStore } from '../server/catalog-store.ts';
 import { readConfigFile } from '../server/config/config-file.ts';
 import { loadSettings } from '../server/config/load-settings.ts';
 import type { Settings } from '../server/config/settings.ts';
-import type { Logger } from '../io/ports.ts';
 import { Log } from '../server/log.ts';
 import { optimizerOverwrites } from '../server/services/collection-defaults.ts';
 import { apiVersion } from '../server/services/version.ts';
@@ -128,11 +128,7 @@ async function clearScratch(settings: Settings): Promise<void> {
   }
 }
 
-function stopOnSignals(
-  control: Control,
-  lock: DiskLock,
-  log: Logger,
-): void {
+function stopOnSignals(control: Control, lock: DiskLock, log: Logger): void {
   let stopping = false;
   const stop = (signal: string, graceful: boolean): void => {
     // A second signal does not wait for the first.

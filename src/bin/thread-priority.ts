@@ -8,7 +8,8 @@ import { constants, setPriority } from 'node:os';
 export function yieldCpu(): void {
   try {
     const threadId = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    if (Number.isSafeInteger(threadId)) setPriority(threadId, constants.priority.PRIORITY_BELOW_NORMAL);
+    if (Number.isSafeInteger(threadId))
+      setPriority(threadId, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
     // No /proc or no permission: the thread simply keeps its priority.
   }

@@ -4,6 +4,8 @@
 // state is checked.
 
 import { unreachable } from '../base/assert.ts';
+import type { ClusterState, CollectionState } from '../model/cluster-state.ts';
+import { findCollection } from '../model/cluster-state.ts';
 import type {
   CollectionConfig,
   HnswConfigDiff,
@@ -11,8 +13,6 @@ import type {
   VectorParams,
 } from '../model/collection-config.ts';
 import { vectorParamsByName } from '../model/collection-config.ts';
-import type { ClusterState, CollectionState } from '../model/cluster-state.ts';
-import { findCollection } from '../model/cluster-state.ts';
 import { mergePayload } from '../model/payload-ops.ts';
 import type { RequestErrorCode } from '../model/request-error.ts';
 import type { AliasAction, CollectionPatch, Command, VectorParamsPatch } from './commands.ts';

@@ -24,7 +24,11 @@ export type ShardStatus = 'green' | 'yellow' | 'grey' | 'red';
 export interface OptimizationReport {
   readonly uuid: string;
   readonly optimizer: string;
-  readonly status: 'optimizing' | 'done' | { readonly cancelled: string } | { readonly error: string };
+  readonly status:
+    | 'optimizing'
+    | 'done'
+    | { readonly cancelled: string }
+    | { readonly error: string };
   readonly segments: readonly { readonly uuid: string; readonly points_count: number }[];
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;

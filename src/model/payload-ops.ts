@@ -112,7 +112,7 @@ function removeAt(target: JsonValue, segments: readonly PathSegment[], depth: nu
   if (segment === undefined || !Array.isArray(target)) return target;
   const elements = target as readonly JsonValue[];
   const isMeant = (index: number): boolean => segment.kind === 'all' || segment.index === index;
-  if (isLast) return segment.kind === 'all' ? [] : target;
+  if (isLast) return segment.kind === 'all' ? [] : elements;
   return elements.map((element, index) =>
     isMeant(index) ? removeAt(element, segments, depth + 1) : element,
   );

@@ -7,7 +7,7 @@
 //   <storage>/.deleted/<uuid>   directories that are being erased; emptied at start
 
 import type { Disk, Logger } from '../io/ports.ts';
-import type { CollectionState, ClusterState } from '../model/cluster-state.ts';
+import type { ClusterState, CollectionState } from '../model/cluster-state.ts';
 import type { CollectionConfig, VectorParams } from '../model/collection-config.ts';
 import type { PayloadFieldSchema } from '../model/payload-schema.ts';
 import { RequestError } from '../model/request-error.ts';
@@ -81,7 +81,11 @@ export class CatalogStore {
 
   async saveCollection(collection: CollectionState): Promise<void> {
     const stored = encodeCollection(collection);
-    await writeJsonAtomic(this.#disk, `${this.#collectionPath(collection.name)}/config.json`, stored);
+    await writeJsonAtomic(
+      this.#disk,
+      `${this.#collectionPath(collection.name)}/config.json`,
+      stored,
+    );
   }
 
   async saveAliases(aliases: ReadonlyMap<string, string>): Promise<void> {

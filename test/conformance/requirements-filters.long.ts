@@ -322,8 +322,8 @@ for (const state of states) {
     const path = await filled(dataBig, state);
     const count = async (condition: string) => {
       const body = `{"filter":{"must":[${condition}]},"exact":true}`;
-      const { count } = await server.ok<{ count: number }>('POST', `${path}/points/count`, body);
-      return count;
+      const url = `${path}/points/count`;
+      return (await server.ok<{ count: number }>('POST', url, body)).count;
     };
     assert.equal(await count('{"key":"n","match":{"value":9007199254740993}}'), 1);
     assert.equal(await count('{"key":"n","match":{"value":9007199254740992}}'), 1);

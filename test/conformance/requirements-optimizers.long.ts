@@ -84,9 +84,9 @@ test('R19 R20 a low threshold indexes, with payload indexes of 100 points', asyn
 test('R19 threshold 0 never indexes; R21 lowering it shows yellow, then green', async () => {
   const path = await created({ indexing_threshold: 0 });
   await fill(path, 1, 3000);
-  const before = await server.info(path);
-  assert.equal(before.indexed_vectors_count, 0);
-  assert.equal(before.status, 'green');
+  const unindexed = await server.info(path);
+  assert.equal(unindexed.indexed_vectors_count, 0);
+  assert.equal(unindexed.status, 'green');
   const wanted = await exactNearest(path, vectorOf(7, dimension));
   await patch(path, { optimizers_config: { indexing_threshold: 100 } });
   const seen = new Set<string>();
@@ -117,8 +117,10 @@ test('R27 the optimizations endpoint', async () => {
   await patch(path, { optimizers_config: { indexing_threshold: 10 } });
   await fill(path, 1, 100);
   await server.untilIndexed(path);
-  const after = (await ask('?with=completed')) as { completed: readonly Record<string, unknown>[] };
-  const [last] = after.completed;
+  const indexed = (await ask('?with=completed')) as {
+    completed: readonly Record<string, unknown>[];
+  };
+  const [last] = indexed.completed;
   assert.deepEqual(Object.keys(last ?? {}).toSorted(), [
     'optimizer',
     'progress',
@@ -131,7 +133,7 @@ test('R27 the optimizations endpoint', async () => {
 });
 
 /** The optimizers that have finished, newest first. */
-async function completed(path: string): Promise<readonly string[]> {
+async function completedRuns(path: string): Promise<readonly string[]> {
   const { completed } = await server.ok<{ completed: readonly { uuid: string }[] }>(
     'GET',
     `${path}/optimizations?with=completed`,
@@ -148,7 +150,7 @@ test('R28 a changed configuration rebuilds, a changed number of threads does not
   const query = vectorOf(9, dimension);
   const open = await exactNearest(path, query);
   const filtered = await exactNearest(path, query, filter);
-  const runs = async () => (await completed(path))[0];
+  const runs = async () => (await completedRuns(path))[0];
   let last = await runs();
   await patch(path, { hnsw_config: { max_indexing_threads: 1 } });
   await server.untilGreen(path);
@@ -349,7 +351,8 @@ class Watcher {
         if (ids.size !== hits.length) this.faults.push(`${name}: a point twice`);
         if (name === 'near') continue;
         const missing = [...stable].filter((id) => !ids.has(id));
-        if (missing.length > 0) this.faults.push(`${name}: missing ${missing.slice(0, 5)}`);
+        if (missing.length > 0)
+          this.faults.push(`${name}: missing ${missing.slice(0, 5).join(', ')}`);
       }
       for (let index = 1; index < exact.length; index += 1) {
         if ((exact[index]?.score ?? 0) > (exact[index - 1]?.score ?? 0)) {

@@ -97,8 +97,8 @@ test('R16 a full queue delays and refuses nothing', async () => {
   await server.ok('POST', `${path}/points/delete?wait=true`, { points: [1] });
   const last = new Map<number, number>();
   for (const [caller, result] of results.entries()) {
-    const before = last.get(caller % 3);
-    if (before === undefined || (results[before]?.operation_id ?? 0) < result.operation_id) {
+    const earlier = last.get(caller % 3);
+    if (earlier === undefined || (results[earlier]?.operation_id ?? 0) < result.operation_id) {
       last.set(caller % 3, caller);
     }
   }
@@ -198,7 +198,10 @@ test('writers to several shards at once lose nothing', async () => {
   await Promise.all(
     Array.from({ length: writers }, async (_, writer) => {
       for (let turn = 0; turn < 40; turn += 1) {
-        const ids = Array.from({ length: 10 }, (_, index) => writer * 1000 + turn * 10 + index);
+        const ids = Array.from(
+          { length: 10 },
+          (_point, index) => writer * 1000 + turn * 10 + index,
+        );
         await server.upsert(
           path,
           ids.map((id) => ({ id, vector: vectorOf(id, 64), payload: { writer } })),

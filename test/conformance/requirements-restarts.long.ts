@@ -116,7 +116,7 @@ test('R6 a second process on the same directories does not start', async () => {
   const timer = setTimeout(() => second.kill('SIGKILL'), 20_000);
   const code = await new Promise((resolve) => second.once('exit', resolve));
   clearTimeout(timer);
-  assert.ok(typeof code === 'number' && code !== 0, `ended with ${code}`);
+  assert.ok(typeof code === 'number' && code !== 0, `ended with ${String(code)}`);
   assert.equal(await server.count(path), 3);
 });
 
@@ -270,7 +270,7 @@ test('R84 everything that was told outlives a restart', async () => {
     actions: [{ create_alias: { collection_name: path.slice(13), alias_name: 'nick' } }],
   });
   await server.ok('PATCH', path, { metadata: { owner: null, more: { x: 1 } } });
-  const before = await server.info(path);
+  const infoBefore = await server.info(path);
   const points = await server.scrollAll(path, { with_vector: true });
   const operation = async () =>
     (
@@ -281,7 +281,7 @@ test('R84 everything that was told outlives a restart', async () => {
   const last = await operation();
   for (const how of ['kill', 'stop'] as const) {
     await restart(how);
-    assert.deepEqual(await server.info(path), before, how);
+    assert.deepEqual(await server.info(path), infoBefore, how);
     assert.deepEqual(await server.scrollAll(path, { with_vector: true }), points);
     assert.equal((await server.info('/collections/nick')).points_count, 1);
   }

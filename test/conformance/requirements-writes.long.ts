@@ -28,7 +28,7 @@ async function filled(isPublished: boolean, payloads: readonly object[]) {
   return path;
 }
 
-async function payloads(path: string) {
+async function payloadsById(path: string) {
   const hits = await server.scrollAll(path);
   return Object.fromEntries(hits.map((hit) => [hit.id, hit.payload]));
 }
@@ -48,7 +48,7 @@ for (const isPublished of [false, true]) {
       { a: 3, x: null },
     ]);
     const expect = async (expected: object, name: string) =>
-      assert.deepEqual(await payloads(path), expected, name);
+      assert.deepEqual(await payloadsById(path), expected, name);
     const one = { a: 1, b: { c: 2, d: [{ e: 1 }, { e: 2 }] } };
     for (let twice = 0; twice < 2; twice += 1) {
       await post(path, 'payload', { payload: { z: 9 }, points: [2] });
@@ -121,7 +121,7 @@ for (const isPublished of [false, true]) {
     const results = all.json.result as readonly { status: string; operation_id: number }[];
     assert.equal(results.length, 9);
     assert.ok(results.every((result) => result.status === 'completed'));
-    assert.deepEqual(await payloads(path), {
+    assert.deepEqual(await payloadsById(path), {
       1: { a: 1, s: 1 },
       2: { o: 1 },
       3: {},
@@ -136,7 +136,7 @@ for (const isPublished of [false, true]) {
     ]);
     assert.equal(fault.status, 404, fault.text);
     assert.match(fault.text, /Not found: No point with id 424242 found/);
-    assert.deepEqual((await payloads(path))[1], { a: 1, s: 1, first: 1 });
+    assert.deepEqual((await payloadsById(path))[1], { a: 1, s: 1, first: 1 });
     assert.deepEqual((await batch([])).json.result, []);
   });
 
@@ -145,14 +145,14 @@ for (const isPublished of [false, true]) {
     const update_filter = { must: [{ key: 'v', match: { value: 1 } }] };
     const changed = (id: number) => ({ id, vector: vectorOf(40 + id, size), payload: { new: id } });
     await put(path, '', { points: [1, 2, 3].map(changed), update_filter });
-    assert.deepEqual(await payloads(path), { 1: { new: 1 }, 2: { v: 2 }, 3: { new: 3 } });
+    assert.deepEqual(await payloadsById(path), { 1: { new: 1 }, 2: { v: 2 }, 3: { new: 3 } });
     const second = await server.ok<Hit>('GET', `${path}/points/2`);
     const [same] = await server.query(path, { query: unit, params: { exact: true }, limit: 1 });
     assert.equal(same?.id, 2);
     assert.equal((second.vector as number[]).length, size);
     await put(path, '', { points: [changed(3), changed(4)], update_mode: 'insert_only' });
     await put(path, '', { points: [changed(2), changed(5)], update_mode: 'update_only' });
-    assert.deepEqual(await payloads(path), {
+    assert.deepEqual(await payloadsById(path), {
       1: { new: 1 },
       2: { new: 2 },
       3: { new: 3 },
@@ -307,8 +307,8 @@ test('R20 payload schema', async () => {
   for (const [field, schema] of rows) await server.index(path, field, schema);
   const shown = (await server.info(path)).payload_schema;
   const wanted = Object.fromEntries(rows.map(([field, , echo]) => [field, echo]));
-  const shorn = (schema: object) =>
-    JSON.parse(JSON.stringify(schema), (_, value: unknown) => (value === null ? undefined : value));
+  const shorn = (schema: object): unknown =>
+    JSON.parse(JSON.stringify(schema), (_key, value: unknown) => value ?? undefined) as unknown;
   assert.deepEqual(shorn(shown), shorn(wanted));
   await server.index(path, 'k', 'integer');
   assert.equal((await server.info(path)).payload_schema['k']?.data_type, 'integer');

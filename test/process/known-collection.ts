@@ -15,7 +15,7 @@ interface KnownPoint {
 }
 
 function knownPoint(id: number): KnownPoint {
-  const vector = Array.from({ length: knownDimension }, (_, index) => id + index * 0.25);
+  const vector = Array.from({ length: knownDimension }, (_, at) => id + at * 0.25);
   return { id, vector, payload: { tag: `tag ${id % 7}`, number: id } };
 }
 
@@ -25,7 +25,7 @@ export async function createKnown(client: RestClient, name: string, count: numbe
   await client.result('PUT', path, { vectors: { size: knownDimension, distance: 'Euclid' } });
   const index = { field_name: 'tag', field_schema: 'keyword' };
   await client.result('PUT', `${path}/index?wait=true`, index);
-  const points = Array.from({ length: count }, (_, index) => knownPoint(index + 1));
+  const points = Array.from({ length: count }, (_, at) => knownPoint(at + 1));
   await client.result('PUT', `${path}/points?wait=true`, { points });
 }
 
@@ -54,7 +54,7 @@ export async function expectKnown(client: RestClient, name: string, count: numbe
   } while (offset !== null);
   assert.deepEqual(
     found,
-    Array.from({ length: count }, (_, index) => knownPoint(index + 1)),
+    Array.from({ length: count }, (_, at) => knownPoint(at + 1)),
   );
 }
 

@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createKnown, expectKnown } from './known-collection.ts';
-import { freePort, OctantProcess, type OctantOptions } from './octant-process.ts';
+import { freePort, type OctantOptions, OctantProcess } from './octant-process.ts';
 import { RestClient } from './rest.ts';
 
 interface Disposer {

@@ -1,6 +1,6 @@
 // Stands for a shard whose files are not loaded: they are damaged, or the node is in recovery mode.
-// Every request to it fails with the reason. Index changes are acknowledged, because they are agreed
-// on apart from it and it takes them up once it is repaired.
+// Every request to it fails with the reason. Index changes are acknowledged, because they are
+// agreed on apart from it and it takes them up once it is repaired.
 
 import type { ShardAccess, ShardUpdateAnswer } from '../../collection/shard-access.ts';
 import type { ShardReadRequest } from '../../model/read.ts';

@@ -13,6 +13,7 @@ import type { Settings } from '../config/settings.ts';
 import type { Engine, ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
 import { BrokenShard } from './broken-shard.ts';
 import { ForeignShard, type OpenReader } from './foreign-shard.ts';
+import { returnMemorySoon } from './memory-return.ts';
 import {
   type ControlCalls,
   type OpenShardRequest,
@@ -23,7 +24,6 @@ import {
   shardKey,
   type WorkerCalls,
 } from './messages.ts';
-import { returnMemorySoon } from './memory-return.ts';
 import { OwnedShard } from './owned-shard.ts';
 import { type PortLike, ThreadPort } from './thread-port.ts';
 
