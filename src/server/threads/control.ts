@@ -225,21 +225,28 @@ export class Control {
   async #load(collection: CollectionState): Promise<void> {
     for (const shardId of collection.shardIds) {
       const key = this.#assignOwner(collection, shardId);
-      try {
-        if (this.#options.recoveryMode === null) await this.#openShard(collection, shardId);
-        else await this.#breakShard(key, this.#options.recoveryMode);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        if (!this.#options.toleratesLoadErrors) {
-          throw new Error(`cannot load collection ${collection.name}: ${reason}`, { cause: error });
-        }
-        this.#log.error('cannot load a shard, its requests will fail', {
-          collection: collection.name,
-          shard: shardId,
-          reason,
-        });
-        await this.#breakShard(key, `shard ${shardId} cannot be loaded: ${reason}`);
+      if (this.#options.recoveryMode === null) await this.#loadShard(collection, shardId);
+      else await this.#breakShard(key, this.#options.recoveryMode);
+    }
+  }
+
+  /** Opens a shard that has files. What cannot be loaded is fatal, or answers with the reason. */
+  async #loadShard(collection: CollectionState, shardId: number): Promise<void> {
+    const key = shardKey(collection.uuid, shardId);
+    const owner = this.#ownerOf(key);
+    try {
+      await this.#openShard(collection, shardId);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!owner.alive || !this.#options.toleratesLoadErrors) {
+        throw new Error(`cannot load collection ${collection.name}: ${reason}`, { cause: error });
       }
+      this.#log.error('cannot load a shard, its requests will fail', {
+        collection: collection.name,
+        shard: shardId,
+        reason,
+      });
+      await this.#breakShard(key, `shard ${shardId} cannot be loaded: ${reason}`);
     }
   }
 
@@ -295,7 +302,7 @@ export class Control {
 
   // --- workers ---
 
-  #startWorker(workerIndex: number): void {
+  #startWorker(workerIndex: number): RunningWorker {
     const thread = this.#options.spawnWorker(workerIndex);
     const port = new ThreadPort<WorkerCalls, ControlCalls>(
       thread,
@@ -318,6 +325,7 @@ export class Control {
       if (worker.alive && !this.#stopping) this.#revive(workerIndex, worker, code);
     });
     this.#workers[workerIndex] = worker;
+    return worker;
   }
 
   /** Channels between this worker and all others that run. */
@@ -345,36 +353,47 @@ export class Control {
       return;
     }
     // In line with the commands: none of them may meet a half-restored worker.
-    this.#commands = this.#commands
-      .then(() => this.#restore(workerIndex))
-      .catch((error) => {
-        this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
-      });
+    this.#commands = this.#commands.then(() => this.#restore(workerIndex));
   }
 
   async #restore(workerIndex: number): Promise<void> {
     this.#builders.cancelOf(`${workerIndex}-`);
     await this.#callAll((port) => port.call('disconnect', { workerIndex }));
-    this.#startWorker(workerIndex);
-    const worker = this.#workers[workerIndex];
-    if (worker === undefined) return;
+    const worker = this.#startWorker(workerIndex);
+    try {
+      await this.#furnish(workerIndex, worker);
+      this.#log.info('the worker thread is back', { worker: workerIndex });
+    } catch (error) {
+      // One that died again meanwhile is next in line for another try.
+      if (!worker.alive || this.#stopping) return;
+      this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Gives a fresh worker what the dead one had. */
+  async #furnish(workerIndex: number, worker: RunningWorker): Promise<void> {
     for (const [otherIndex, other] of this.#workers.entries()) {
       if (otherIndex === workerIndex || !other.alive) continue;
-      await connectPair(worker.port, workerIndex, other.port, otherIndex);
+      try {
+        await connectPair(worker.port, workerIndex, other.port, otherIndex);
+      } catch (error) {
+        // The other one died meanwhile: it will be connected when it is restored.
+        if (other.alive || !worker.alive) throw error;
+      }
     }
     for (const collection of this.#state.collections.values()) {
       for (const shardId of collection.shardIds) {
         const key = shardKey(collection.uuid, shardId);
         if (this.#owners.get(key) !== workerIndex || this.#broken.has(key)) continue;
-        await this.#openShard(collection, shardId);
+        await this.#loadShard(collection, shardId);
       }
     }
-    for (const [key, reason] of this.#broken)
+    for (const [key, reason] of this.#broken) {
       await worker.port.call('break_shard', { key, reason });
+    }
     const { collections, aliases } = this.#state;
     await worker.port.call('change_state', { collections: [...collections], aliases });
     await worker.port.call('listen', null);
-    this.#log.info('the worker thread is back', { worker: workerIndex });
   }
 
   #tellState(change: StateChange): Promise<void> {

@@ -196,9 +196,11 @@ export class WorkerRuntime implements Engine {
   #disconnect(workerIndex: number): null {
     this.#links.get(workerIndex)?.fail('the thread that owns this shard stopped');
     this.#links.delete(workerIndex);
-    for (const [key, { owner }] of this.#foreign) {
+    for (const [key, { owner, shard }] of this.#foreign) {
       if (owner !== workerIndex) continue;
       this.#foreign.delete(key);
+      // Its files are let go of when the last read of it has ended.
+      void shard.close();
     }
     return null;
   }
