@@ -1,6 +1,7 @@
 // Fills the cache of compiled code that ./octant uses, by loading what its threads load. Runs after
 // `npm ci`, so that the first start is as fast and as small as every later one. The cache is only a
 // help: where it cannot be written, starts are slower and nothing else changes.
+// V8 keeps caches apart by its flags, so this runs with those of ./octant.
 
 import { execFileSync } from 'node:child_process';
 import { flushCompileCache } from 'node:module';
