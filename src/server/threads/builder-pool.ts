@@ -134,8 +134,9 @@ export class BuilderPool {
       });
       helping.push(call);
     }
-    // A hand that fails is not missed: the builder that asked does what is left.
-    await Promise.allSettled(helping);
+    const ended = await Promise.allSettled(helping);
+    // A hand that died may have left a point half linked: the graph would never be complete.
+    if (ended.some(({ status }) => status === 'rejected')) Atomics.store(request.cancel, 0, 1);
     return null;
   }
 
