@@ -1,7 +1,9 @@
 // The yardstick of the REST search: the same `node:http` server as the real one, on the same number
 // of threads sharing the port, with a handler that reads the body and answers a fixed one. What a
-// search may cost on top of this is the server's own work.
-// Arguments: port, threads, bytes of the answer. Prints `ready` when all threads listen.
+// search may cost on top of this is the server's own work. It can also burn CPU for as long as the
+// bare search takes: what is above that is the server's work around the search.
+// Arguments: port, threads, bytes of the answer, µs to burn. Prints `ready` when all threads
+// listen.
 
 import { createServer } from 'node:http';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -9,16 +11,19 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 interface Start {
   readonly port: number;
   readonly answerBytes: number;
+  readonly burnUs: number;
 }
 
-function serve({ port, answerBytes }: Start): void {
+function serve({ port, answerBytes, burnUs }: Start): void {
   const answer = Buffer.alloc(answerBytes, 0x20);
+  const turnCount = burnUs === 0 ? 0 : Math.round(burnUs * turnsPerUs());
   const server = createServer(
     { keepAliveTimeout: 65_000, maxHeaderSize: 64 * 1024, noDelay: true },
     (request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
+        turn(turnCount);
         response.writeHead(200, {
           'content-length': answer.length,
           'content-type': 'application/json',
@@ -32,11 +37,33 @@ function serve({ port, answerBytes }: Start): void {
   );
 }
 
+/** Nothing useful; the result keeps the loop from being left out. */
+function turn(count: number): number {
+  let value = count;
+  for (let at = 0; at < count; at += 1) value = Math.imul(value, 0x9e3779b1) ^ at;
+  return value;
+}
+
+/**
+ * How many turns take one µs of CPU: the fastest of many tries, because in the others the thread was
+ * interrupted. The clock of a thread is too coarse to ask it at each request.
+ */
+function turnsPerUs(): number {
+  const count = 100_000;
+  let fastestMs = Infinity;
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const startedAt = performance.now();
+    turn(count);
+    fastestMs = Math.min(fastestMs, performance.now() - startedAt);
+  }
+  return count / (fastestMs * 1000);
+}
+
 async function start(): Promise<void> {
-  const [port, threadCount, answerBytes] = process.argv.slice(2).map(Number);
+  const [port, threadCount, answerBytes, burnUs] = process.argv.slice(2).map(Number);
   const entry = new URL(import.meta.url);
   const ready = Array.from({ length: threadCount ?? 1 }, () => {
-    const worker = new Worker(entry, { workerData: { port, answerBytes } });
+    const worker = new Worker(entry, { workerData: { port, answerBytes, burnUs } });
     return new Promise((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);

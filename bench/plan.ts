@@ -14,6 +14,8 @@ export interface BenchPlan {
   readonly rounds: Pick<RoundPlan, 'roundCount' | 'roundMs'>;
   /** How often a restart is repeated. */
   readonly restartCount: number;
+  /** Memory is looked at again after the builders have gone. */
+  readonly waitsForIdle: boolean;
 }
 
 export const fullPlan: BenchPlan = {
@@ -23,6 +25,7 @@ export const fullPlan: BenchPlan = {
   wide: { count: 50_000, dimension: 768, queryCount: 300, seed: 3 },
   rounds: { roundCount: 7, roundMs: 1500 },
   restartCount: 3,
+  waitsForIdle: true,
 };
 
 export const quickPlan: BenchPlan = {
@@ -32,4 +35,5 @@ export const quickPlan: BenchPlan = {
   wide: null,
   rounds: { roundCount: 3, roundMs: 700 },
   restartCount: 1,
+  waitsForIdle: false,
 };

@@ -2,6 +2,7 @@
 // `--quick` takes smaller sizes and fewer rounds; `--only <part>` (ingest, search, wide) runs one.
 
 import { availableParallelism } from 'node:os';
+import { setTimeout as pauseMs } from 'node:timers/promises';
 import type { OctantProcess } from '../test/process/octant-process.ts';
 import { BenchCollection, upsertRequests } from './collection.ts';
 import { type BenchContext, patienceSeconds } from './context.ts';
@@ -23,6 +24,8 @@ import { fullPlan, quickPlan } from './plan.ts';
 import { createOctant } from './servers.ts';
 
 const connectionCount = 8;
+/** Threads that build end after 30 s without work. */
+const idleMs = 33_000;
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
@@ -70,15 +73,19 @@ async function measureSearch(context: BenchContext, emptyBytes: number): Promise
     await measureRestart(context, node, { name: 'just acknowledged', count, repeat: false });
     await waitOptimized(node);
     reportMemory(context, 'after indexing', { node, data, emptyBytes });
+    if (context.plan.waitsForIdle) {
+      await pauseMs(idleMs);
+      reportMemory(context, 'half a minute later', { node, data, emptyBytes });
+    }
     await measureRestart(context, node, { name: 'all indexed', count, repeat: true });
     await waitOptimized(node);
     reportMemory(context, 'after a restart', { node, data, emptyBytes });
     reportDisk(context, node, data);
     await measureRecall(context, node.port, data);
-    await measureAgainstEmpty(context, node, data);
+    const bareUs = await measureThreads(context, node.directory, data);
+    await measureAgainstEmpty(context, node, data, bareUs);
     await measureFilteredRates(context, node, data);
     await node.stop();
-    await measureThreads(context, node.directory, data);
     await measureWorkers(context, node.directory, data);
   } finally {
     await node.dispose();
@@ -93,8 +100,10 @@ async function measureWide(context: BenchContext): Promise<void> {
     await node.start();
     await fill(context, node, data);
     const seconds = await waitOptimized(node);
-    const part = `recall@10, ${data.count.toLocaleString('en-US')} × ${data.dimension}`;
-    context.report.add(part, 'indexed after the last acknowledgement', seconds, 's');
+    const part = context.report.part(
+      `recall@10, ${data.count.toLocaleString('en-US')} × ${data.dimension}`,
+    );
+    part.add('indexed after the last acknowledgement', seconds, 's');
     await measureRecall(context, node.port, data);
   } finally {
     await node.dispose();

@@ -27,13 +27,19 @@ export interface EmptyServer {
   readonly stop: () => void;
 }
 
-export async function startEmptyServer(
-  threadCount: number,
-  answerBytes: number,
-): Promise<EmptyServer> {
+export interface EmptySetup {
+  readonly threadCount: number;
+  readonly answerBytes: number;
+  /** CPU that the handler burns before it answers. */
+  readonly burnUs: number;
+}
+
+export async function startEmptyServer(setup: EmptySetup): Promise<EmptyServer> {
+  const { threadCount, answerBytes, burnUs } = setup;
   const port = await freePort();
   const entry = new URL('./empty-server.ts', import.meta.url).pathname;
-  const args = [entry, port, threadCount, Math.round(answerBytes)].map(String);
+  const numbers = [port, threadCount, answerBytes, burnUs].map((value) => Math.round(value));
+  const args = [entry, ...numbers.map(String)];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   await firstOutput(child);
   return { port, pid: child.pid ?? -1, stop: () => child.kill() };

@@ -17,16 +17,8 @@ interface Row {
 export class Report {
   readonly #rows: Row[] = [];
 
-  /** `note` explains the figure in a few words. */
-  add(part: string, what: string, value: number, unit: string, goal: Goal = {}): void {
-    const { atLeast, atMost } = goal;
-    const met =
-      (atLeast === undefined || value >= atLeast) && (atMost === undefined || value <= atMost);
-    const bound =
-      atLeast === undefined ? (atMost === undefined ? '' : `≤ ${atMost}`) : `≥ ${atLeast}`;
-    const row = { part, what, value: `${formatNumber(value)} ${unit}`.trim(), goal: bound, met };
-    this.#rows.push(row);
-    process.stderr.write(`  ${what}: ${row.value}${met ? '' : `  MISSES ${bound}`}\n`);
+  part(name: string): ReportPart {
+    return new ReportPart(name, this.#rows);
   }
 
   text(): string {
@@ -44,6 +36,31 @@ export class Report {
     lines.splice(1, 0, `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|----|`);
     return lines.join('\n');
   }
+}
+
+/** The figures under one heading. */
+class ReportPart {
+  readonly #name: string;
+  readonly #rows: Row[];
+
+  constructor(name: string, rows: Row[]) {
+    this.#name = name;
+    this.#rows = rows;
+  }
+
+  add(what: string, value: number, unit: string, goal: Goal = {}): void {
+    const { atLeast = -Infinity, atMost = Infinity } = goal;
+    const met = value >= atLeast && value <= atMost;
+    const text = `${formatNumber(value)} ${unit}`.trim();
+    const bound = boundOf(goal);
+    this.#rows.push({ part: this.#name, what, value: text, goal: bound, met });
+    process.stderr.write(`  ${this.#name}: ${what}: ${text}${met ? '' : `  MISSES ${bound}`}\n`);
+  }
+}
+
+function boundOf({ atLeast, atMost }: Goal): string {
+  if (atLeast !== undefined) return `≥ ${atLeast}`;
+  return atMost === undefined ? '' : `≤ ${atMost}`;
 }
 
 function markOf({ goal, met }: Row): string {

@@ -13,14 +13,15 @@ export async function measureEmptyNode({ report }: BenchContext): Promise<number
   try {
     const startedAt = performance.now();
     await node.start();
-    report.add('empty node', 'start until ready', performance.now() - startedAt, 'ms');
+    report.part('empty node').add('start until ready', performance.now() - startedAt, 'ms');
+    report.part('empty node').add('CPU until ready', cpuSeconds(node.pid) * 1000, 'ms');
     await pause(settleMs);
     const bytes = rssBytes(node.pid);
-    report.add('empty node', 'memory (RSS)', bytes / 2 ** 20, 'MiB', { atMost: 150 });
+    report.part('empty node').add('memory (RSS)', bytes / 2 ** 20, 'MiB', { atMost: 150 });
     const cpuBefore = cpuSeconds(node.pid);
     await pause(idleMs);
     const share = ((cpuSeconds(node.pid) - cpuBefore) / (idleMs / 1000)) * 100;
-    report.add('empty node', 'CPU when idle', share, '% of a core', { atMost: 1 });
+    report.part('empty node').add('CPU when idle', share, '% of a core', { atMost: 1 });
     return bytes;
   } finally {
     await node.dispose();

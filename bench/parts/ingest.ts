@@ -12,7 +12,7 @@ import { momentNow, summarizeProfiles, summaryText } from '../profile.ts';
 import { createOctant } from '../servers.ts';
 import { decodeOnly } from './decode-only.ts';
 
-const part = 'ingest';
+const partName = 'ingest';
 const connectionCount = 4;
 const profileIntervalUs = 200;
 
@@ -51,12 +51,13 @@ interface Figures {
 
 function reportIngest({ report }: BenchContext, { count }: BenchData, figures: Figures): void {
   const { seconds, ackedCpu, waited, indexedCpu, indexedCount } = figures;
-  report.add(part, 'all batches acknowledged', seconds, 's');
-  report.add(part, 'points acknowledged', count / seconds, '/s');
-  report.add(part, 'CPU until acknowledged', ackedCpu, 's');
-  report.add(part, 'all indexed, from the first byte', seconds + waited, 's');
-  report.add(part, 'CPU until all indexed', indexedCpu, 's');
-  report.add(part, 'vectors in a graph then', (indexedCount / count) * 100, '%');
+  const part = report.part(partName);
+  part.add('all batches acknowledged', seconds, 's');
+  part.add('points acknowledged', count / seconds, '/s');
+  part.add('CPU until acknowledged', ackedCpu, 's');
+  part.add('all indexed, from the first byte', seconds + waited, 's');
+  part.add('CPU until all indexed', indexedCpu, 's');
+  part.add('vectors in a graph then', (indexedCount / count) * 100, '%');
 }
 
 /** The floor: what decoding alone costs on one thread of this machine. */
@@ -66,9 +67,10 @@ function reportDecoding(
   { seconds, ackedCpu }: Pick<Figures, 'seconds' | 'ackedCpu'>,
 ): void {
   const decoding = decodeOnly(requests);
-  report.add(part, 'decoding the bodies alone, one thread', decoding, 's');
-  report.add(part, 'share of decoding in the CPU', (decoding / ackedCpu) * 100, '%');
-  report.add(part, 'acknowledged ÷ decoding alone', seconds / decoding, '×');
+  const part = report.part(partName);
+  part.add('decoding the bodies alone, one thread', decoding, 's');
+  part.add('share of decoding in the CPU', (decoding / ackedCpu) * 100, '%');
+  part.add('acknowledged ÷ decoding alone', seconds / decoding, '×');
 }
 
 async function profileIngest(

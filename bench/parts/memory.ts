@@ -24,21 +24,18 @@ export function reportMemory(
   const { node, data, emptyBytes } = figures;
   const total = rssBytes(node.pid);
   const perPoint = (total - emptyBytes) / data.count;
-  const part = `memory ${when}`;
-  report.add(part, 'RSS', total / 2 ** 20, 'MiB');
-  report.add(part, 'per point, above the empty node', perPoint, 'bytes');
-  report.add(part, '÷ vectors + codes + links + payload', perPoint / neededBytes(data), '×', {
+  const part = report.part(`memory ${when}`);
+  part.add('RSS', total / 2 ** 20, 'MiB');
+  part.add('per point, above the empty node', perPoint, 'bytes');
+  part.add('÷ vectors + codes + links + payload', perPoint / neededBytes(data), '×', {
     atMost: 1.3,
   });
 }
 
 export function reportDisk({ report }: BenchContext, node: OctantProcess, data: BenchData): void {
   const bytes = treeBytes(filesBelow(`${node.directory}/storage`));
-  report.add('disk', 'per point', bytes / data.count, 'bytes');
-  report.add(
-    'disk',
-    '÷ vectors + codes + links + payload',
-    bytes / data.count / neededBytes(data),
-    '×',
-  );
+  report.part('disk').add('per point', bytes / data.count, 'bytes');
+  report
+    .part('disk')
+    .add('÷ vectors + codes + links + payload', bytes / data.count / neededBytes(data), '×');
 }

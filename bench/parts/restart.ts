@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { OctantProcess } from '../../test/process/octant-process.ts';
 import { BenchCollection } from '../collection.ts';
 import type { BenchContext } from '../context.ts';
-import { filesBelow } from '../measure/process-stats.ts';
+import { cpuSeconds, filesBelow } from '../measure/process-stats.ts';
 import { median } from '../measure/report.ts';
 
 export async function measureRestart(
@@ -15,6 +15,7 @@ export async function measureRestart(
 ): Promise<void> {
   const readyMs: number[] = [];
   const readMs: number[] = [];
+  const cpuMs: number[] = [];
   const times = what.repeat ? plan.restartCount : 1;
   while (readyMs.length < times) {
     await node.kill();
@@ -22,17 +23,19 @@ export async function measureRestart(
     const startedAt = performance.now();
     await node.start();
     readyMs.push(performance.now() - startedAt);
+    cpuMs.push(cpuSeconds(node.pid) * 1000);
   }
   const collection = new BenchCollection(node.port);
   const found = await collection.pointCount();
   collection.close();
   if (found !== what.count) throw new Error(`${found} points after kill -9, not ${what.count}`);
-  const part = `restart, ${what.name}`;
+  const part = report.part(`restart, ${what.name}`);
   const ready = median(readyMs);
   const read = median(readMs);
-  report.add(part, 'kill -9 until ready', ready, 'ms');
-  report.add(part, 'reading the files alone', read, 'ms');
-  report.add(part, 'difference', ready - read, 'ms', { atMost: 1000 });
+  part.add('kill -9 until ready', ready, 'ms');
+  part.add('CPU until ready', median(cpuMs), 'ms');
+  part.add('reading the files alone', read, 'ms');
+  part.add('difference', ready - read, 'ms', { atMost: 1000 });
 }
 
 function timeOfReading(directory: string): number {

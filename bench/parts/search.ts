@@ -19,59 +19,70 @@ export async function measureRecall(
   port: number,
   data: BenchData,
 ): Promise<void> {
-  const part = `recall@10, ${data.count.toLocaleString('en-US')} × ${data.dimension}`;
+  const part = report.part(`recall@10, ${data.count.toLocaleString('en-US')} × ${data.dimension}`);
   const collection = new BenchCollection(port);
-  report.add(part, 'ef 64', await collection.recall(data, 64, ''), '');
-  report.add(part, 'ef 128', await collection.recall(data, 128, ''), '', { atLeast: 0.98 });
+  part.add('ef 64', await collection.recall(data, 64, ''), '');
+  part.add('ef 128', await collection.recall(data, 128, ''), '', { atLeast: 0.98 });
   for (const { name } of data.filters) {
     const recall = await collection.recall(data, 128, name);
-    report.add(part, `ef 128, filter keeps ${name}`, recall, '', { atLeast: 0.95 });
+    part.add(`ef 128, filter keeps ${name}`, recall, '', { atLeast: 0.95 });
   }
   collection.close();
 }
 
+/** `bareUs` is the CPU of one search without a server around it. */
 export async function measureAgainstEmpty(
   context: BenchContext,
   node: OctantProcess,
   data: BenchData,
+  bareUs: number,
 ): Promise<void> {
-  const { load, report, plan, workerCount } = context;
+  const { load, report, plan, workerCount: threadCount } = context;
   const requestsPath = load.prepare(searchRequests(data, { ef, filterName: '' }));
   const probe = { port: node.port, connectionCount: 1, requestsPath, durationMs: 200 };
   const { answerBytes } = await load.run(probe);
-  const empty = await startEmptyServer(workerCount, answerBytes);
+  report.part('search, REST').add('body of an answer', answerBytes, 'bytes');
+  const empty = await startEmptyServer({ threadCount, answerBytes, burnUs: 0 });
+  const burning = await startEmptyServer({ threadCount, answerBytes, burnUs: bareUs });
   try {
     const targets: Target[] = [
       { name: 'search', port: node.port, pid: node.pid, requestsPath },
       { name: 'empty', port: empty.port, pid: empty.pid, requestsPath },
+      { name: 'burning', port: burning.port, pid: burning.pid, requestsPath },
     ];
     for (const connections of [connectionCount, 1]) {
       const rounds = { ...plan.rounds, connectionCount: connections };
-      const [search, nothing] = await measureRates(load, targets, rounds);
-      if (search === undefined || nothing === undefined) throw new Error('two targets, two rates');
-      reportAgainstEmpty(context, connections, { search, nothing });
+      const rates = await measureRates(load, targets, rounds);
+      reportAgainstEmpty(context, connections, rates);
     }
   } finally {
     empty.stop();
+    burning.stop();
   }
-  report.add('search, REST', 'body of an answer', answerBytes, 'bytes');
 }
 
 function reportAgainstEmpty(
   { report }: BenchContext,
   connections: number,
-  { search, nothing }: { readonly search: Rate; readonly nothing: Rate },
+  [search, nothing, burning]: readonly Rate[],
 ): void {
-  const part = `search, REST, ${connections} connection${connections === 1 ? '' : 's'}`;
+  if (search === undefined || nothing === undefined || burning === undefined) {
+    throw new Error('three targets, three rates');
+  }
+  const part = report.part(
+    `search, REST, ${connections} connection${connections === 1 ? '' : 's'}`,
+  );
   const goal = connections === connectionCount ? { atLeast: 0.5 } : {};
-  report.add(part, 'ef 64', search.perSecond, '/s');
-  report.add(part, 'p50', search.p50Ms, 'ms');
-  report.add(part, 'p99', search.p99Ms, 'ms');
-  report.add(part, 'CPU of the server', search.cpuUs, 'µs each');
-  report.add(part, 'CPU of the empty handler', nothing.cpuUs, 'µs each');
-  report.add(part, 'CPU of the sender', search.loadCpuUs, 'µs each');
-  report.add(part, 'rate ÷ empty handler', search.perSecond / nothing.perSecond, '×', goal);
-  report.add(part, 'CPU: empty handler ÷ search', nothing.cpuUs / search.cpuUs, '×');
+  part.add('ef 64', search.perSecond, '/s');
+  part.add('p50', search.p50Ms, 'ms');
+  part.add('p99', search.p99Ms, 'ms');
+  part.add('CPU of the server', search.cpuUs, 'µs each');
+  part.add('CPU of the empty handler', nothing.cpuUs, 'µs each');
+  part.add('CPU of a handler that burns a bare search', burning.cpuUs, 'µs each');
+  part.add('CPU of the sender', search.loadCpuUs, 'µs each');
+  part.add('rate ÷ empty handler', search.perSecond / nothing.perSecond, '×', goal);
+  part.add('rate ÷ handler that burns', search.perSecond / burning.perSecond, '×');
+  part.add('CPU: handler that burns ÷ search', burning.cpuUs / search.cpuUs, '×');
 }
 
 export async function measureFilteredRates(
@@ -92,10 +103,10 @@ export async function measureFilteredRates(
   const plain = rates[0]?.perSecond ?? Number.NaN;
   for (const [at, { perSecond, cpuUs }] of rates.entries()) {
     if (at === 0) continue;
-    const part = `filter keeps ${names[at]}`;
-    report.add(part, 'searches', perSecond, '/s');
-    report.add(part, 'CPU of the server', cpuUs, 'µs each');
-    report.add(part, 'rate ÷ without filter', perSecond / plain, '×');
+    const part = report.part(`filter keeps ${names[at]}`);
+    part.add('searches', perSecond, '/s');
+    part.add('CPU of the server', cpuUs, 'µs each');
+    part.add('rate ÷ without filter', perSecond / plain, '×');
   }
 }
 
@@ -126,17 +137,12 @@ export async function measureWorkers(
     const rounds = { ...plan.rounds, connectionCount: manyConnectionCount };
     const [one, two] = await measureRates(load, targets, rounds);
     if (one === undefined || two === undefined) throw new Error('two targets, two rates');
-    const part = 'workers, REST';
-    report.add(part, 'one worker', one.perSecond, '/s');
-    report.add(part, 'two workers', two.perSecond, '/s');
-    report.add(
-      part,
-      'rate: two ÷ one, sender on the same cores',
-      two.perSecond / one.perSecond,
-      '×',
-    );
+    const part = report.part('workers, REST');
+    part.add('one worker', one.perSecond, '/s');
+    part.add('two workers', two.perSecond, '/s');
+    part.add('rate: two ÷ one, sender on the same cores', two.perSecond / one.perSecond, '×');
     const cpuRatio = (2 * one.cpuUs) / two.cpuUs;
-    report.add(part, 'two ÷ one by CPU per search', cpuRatio, '×', { atLeast: 1.7 });
+    part.add('two ÷ one by CPU per search', cpuRatio, '×', { atLeast: 1.7 });
   } finally {
     for (const node of nodes) await node.kill();
     rmSync(copy, { recursive: true, force: true });
