@@ -69,7 +69,8 @@ function readCommandLine(): RunOptions {
 
 function createControl(settings: Settings, log: Logger): Control {
   const workerCount = canSharePort ? settings.service.max_workers || cpuCount : 1;
-  const builderCount = cpuCount;
+  // One for flushes, beside those that build graphs.
+  const builderCount = cpuCount + 1;
   const slotCount = workerCount + builderCount;
   const builders = new BuilderPool(
     {

@@ -96,15 +96,32 @@ export class BuilderPool {
   #dispatch(): void {
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     this.#idleTimer = null;
-    for (const index of this.#builders.keys()) {
-      if (this.#waiting.length === 0) break;
-      const builder = this.#idleBuilder(index);
-      const job = builder === null ? undefined : this.#waiting.shift();
-      if (builder !== null && job !== undefined) void this.#run(builder, job);
+    for (const job of [...this.#waiting]) {
+      const builder = this.#builderFor(job);
+      if (builder === null) continue;
+      this.#waiting.splice(this.#waiting.indexOf(job), 1);
+      void this.#run(builder, job);
     }
     const anyBusy = this.#builders.some((builder) => builder?.busy === true);
     if (anyBusy || this.#builders.every((builder) => builder === null)) return;
     this.#idleTimer = setTimeout(() => void this.#endThreads(), idleEndMs).unref();
+  }
+
+  #builderFor({ job }: Job): Builder | null {
+    for (const index of job.indexed ? this.#graphBuilders() : this.#builders.keys()) {
+      const builder = this.#idleBuilder(index);
+      if (builder !== null) return builder;
+    }
+    return null;
+  }
+
+  /**
+   * The first builder leaves graphs to the others: a flush frees log and memory, so it must not wait
+   * behind a graph that takes minutes.
+   */
+  #graphBuilders(): readonly number[] {
+    const all = [...this.#builders.keys()];
+    return all.length === 1 ? all : all.slice(1);
   }
 
   async #run(builder: Builder, job: Job): Promise<void> {
@@ -124,7 +141,7 @@ export class BuilderPool {
 
   async #assist(asking: number, request: AssistRequest): Promise<null> {
     const helping: Promise<unknown>[] = [];
-    for (const index of this.#builders.keys()) {
+    for (const index of this.#graphBuilders()) {
       const builder = index === asking ? null : this.#idleBuilder(index);
       if (builder === null) continue;
       builder.busy = true;
