@@ -87,4 +87,7 @@ def _with_inner(condition: dict):
 def _is_safe(condition: dict, indexed: set[str]) -> bool:
     if "values_count" in condition or "is_null" in condition:
         return False
+    # Over several values of a path, any empty one satisfies the field form; local mode wants all.
+    if isinstance(condition.get("is_empty"), bool) and "[]" in condition["key"]:
+        return False
     return condition.get("key") not in indexed
