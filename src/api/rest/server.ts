@@ -11,6 +11,7 @@ import type { Engine, RequestSeries } from '../../server/engine.ts';
 import { createRequestRecorder } from '../../server/metrics-requests.ts';
 import { createServices } from '../../server/services/services.ts';
 import { notFoundAnswer, RequestAnswerer } from './answer-request.ts';
+import { ConnectionTurns } from './connection-turns.ts';
 import { discardRest } from './request-body.ts';
 import { createRouter, type RouteMatch } from './router.ts';
 import { allRoutes } from './routes/all-routes.ts';
@@ -50,6 +51,7 @@ class RestListener implements RestServer {
   readonly #answerer: RequestAnswerer;
   readonly #findRoute = createRouter(allRoutes);
   readonly #recorder = createRequestRecorder();
+  readonly #turns = new ConnectionTurns();
   #closing = false;
 
   constructor(engine: Engine, options: RestServerOptions) {
@@ -60,7 +62,7 @@ class RestListener implements RestServer {
       this.#reportBug(error),
     );
     this.#server = createServer(serverOptions(service), (request, response) => {
-      void this.#handle(request, response);
+      void this.#takeTurn(request, response);
     });
     this.#server.maxConnections = options.connectionCountMax ?? defaultConnectionCountMax;
     this.#server.on('clientError', (_error, socket) => {
@@ -71,11 +73,22 @@ class RestListener implements RestServer {
     for (const warning of ignoredSettings(service)) options.logger.warn(warning);
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const startedAt = performance.now();
+  async #takeTurn(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A reset connection shows as an error of either stream; the request has nobody to answer then.
     request.on('error', ignore);
     response.on('error', ignore);
+    const { socket } = request;
+    const turn = this.#turns.begin(socket);
+    if (turn !== null) await turn;
+    try {
+      if (turn === null || !socket.destroyed) await this.#handle(request, response);
+    } finally {
+      this.#turns.end(socket);
+    }
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedAt = performance.now();
     const preflight = this.#cors ? preflightHeaders(request) : null;
     if (preflight !== null) {
       await this.#finish(request, response, { ...notFoundAnswer, status: 200 }, preflight);
