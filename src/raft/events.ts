@@ -10,6 +10,7 @@ export type DropReason =
   | 'no_leader'
   | 'not_a_member'
   | 'transfer_in_progress'
+  | 'leaving'
   | 'too_much_uncommitted';
 
 export type ElectionRefusal = 'already_leader' | 'not_promotable' | 'unapplied_membership';
@@ -17,7 +18,7 @@ export type ElectionRefusal = 'already_leader' | 'not_promotable' | 'unapplied_m
 export type TransferRefusal = 'learner' | 'unknown_peer' | 'self' | 'already_in_progress';
 
 /** Why a proposed change of the membership became an empty entry. */
-export type MembershipRefusal = 'change_pending' | MembershipFault;
+export type MembershipRefusal = 'change_pending' | 'handing_over' | MembershipFault;
 
 type StateEvent =
   | {

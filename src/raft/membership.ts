@@ -69,6 +69,13 @@ export function isVoter(membership: Membership, id: PeerId): boolean {
   return membership.voters.includes(id) || membership.outgoingVoters.includes(id);
 }
 
+/** Does it take away the vote of `id`, as far as it says so itself? */
+export function takesVoteOf(change: MembershipChange, id: PeerId): boolean {
+  return change.changes.some(
+    ({ kind, peerId }) => peerId === id && (kind === 'remove' || kind === 'add_learner'),
+  );
+}
+
 /** All who receive entries, ascending. */
 export function memberIds(membership: Membership): readonly PeerId[] {
   const { voters, outgoingVoters, learners, nextLearners } = membership;

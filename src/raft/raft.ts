@@ -37,6 +37,7 @@ import {
   actOnMembership,
   broadcastHeartbeat,
   currentSnapshot,
+  dropProposal,
   handleAppendResponse,
   handleHeartbeatResponse,
   handleRead,
@@ -191,7 +192,10 @@ export class Raft {
     transfer(this.#state, target);
   }
 
-  /** The answer comes in `Ready.reads`, or not at all: ask again after a time. */
+  /**
+   * The answer comes in `Ready.reads`, or not at all: ask again after a time. A number must not be
+   * used twice by one peer, not even after a restart: an old answer would pass for the new one.
+   */
   readIndex(requestId: number): 'asked' | 'no_leader' {
     return read(this.#state, { from: this.#state.id, requestId });
   }
@@ -200,7 +204,10 @@ export class Raft {
     reportUnreachable(this.#state, peerId);
   }
 
-  /** The snapshot that was to be sent has been delivered, or never will be. */
+  /**
+   * The snapshot that was to be sent has been delivered, or never will be. Must be called for each
+   * one in the end: until then its receiver is sent nothing else.
+   */
   reportSnapshot(peerId: PeerId, isDelivered: boolean): void {
     reportSnapshot(this.#state, peerId, isDelivered);
   }
@@ -213,6 +220,12 @@ export class Raft {
   /** Term and membership of what is applied; the caller adds the bytes. */
   snapshot(): Snapshot {
     return currentSnapshot(this.#state);
+  }
+
+  /** For tests and tools: all entries that are not compacted. */
+  entries(): readonly Entry[] {
+    const { log } = this.#state;
+    return log.entriesFrom(log.firstIndex, Number.POSITIVE_INFINITY);
   }
 
   /** For tests and tools: fixes the random part of the running timeout. */
@@ -252,6 +265,8 @@ export class Raft {
       mustSync:
         entries.length > 0 ||
         log.pendingSnapshot !== null ||
+        // Who was removed may be gone for good, so nobody may have to ask it again.
+        committed.some((entry) => entry.kind === 'membership') ||
         hardState.term !== before.term ||
         hardState.vote !== before.vote,
       messages: [...state.messages, ...state.responses].map((message) => renewed(state, message)),
@@ -415,11 +430,8 @@ function handleTimeoutNow(state: RaftState, from: PeerId): void {
 
 function propose(state: RaftState, proposals: readonly Proposal[]): ProposeOutcome {
   if (state.role === 'leader') return proposeAsLeader(state, proposals);
-  const { leaderId, term } = state;
-  if (leaderId === null) {
-    state.emit({ kind: 'proposal_dropped', reason: 'no_leader', term, transferTarget: null });
-    return { kind: 'dropped', reason: 'no_leader' };
-  }
+  const { leaderId } = state;
+  if (leaderId === null) return dropProposal(state, 'no_leader');
   state.send(leaderId, { kind: 'propose', proposals }, 0);
   return { kind: 'forwarded', leaderId };
 }

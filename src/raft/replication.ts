@@ -3,8 +3,14 @@
 
 import { assert } from '../base/assert.ts';
 import type { LogIndex, PeerId } from '../base/ids.ts';
-import type { MembershipRefusal } from './events.ts';
-import { asksToLeave, changeMembership, isJoint, type MembershipChange } from './membership.ts';
+import type { DropReason, MembershipRefusal, TransferRefusal } from './events.ts';
+import {
+  asksToLeave,
+  changeMembership,
+  isJoint,
+  type MembershipChange,
+  takesVoteOf,
+} from './membership.ts';
 import {
   type AppendResponseBody,
   type Entry,
@@ -41,9 +47,18 @@ export function uncommittedBytesOf(entry: Proposal): number {
 
 export function startLeading(state: RaftState): void {
   state.becomeLeader();
+  // What the last leader left: it may take our vote away once it is committed.
+  for (const entry of unappliedEntries(state)) {
+    if (entry.kind !== 'membership') continue;
+    if (takesVoteOf(entry.change, state.id)) state.ownRemovalIndex = entry.index;
+  }
   appendProposals(state, [emptyCommand]);
   state.emit({ kind: 'became', role: 'leader', term: state.term });
   broadcastAppend(state);
+}
+
+function unappliedEntries(state: RaftState): readonly Entry[] {
+  return state.log.entriesFrom(state.log.appliedIndex + 1, Number.POSITIVE_INFINITY);
 }
 
 export type ProposeOutcome =
@@ -51,31 +66,20 @@ export type ProposeOutcome =
   /** An empty entry stands in for the change. */
   | { readonly kind: 'refused'; readonly reason: MembershipRefusal }
   | { readonly kind: 'forwarded'; readonly leaderId: PeerId }
-  | {
-      readonly kind: 'dropped';
-      readonly reason:
-        | 'no_leader'
-        | 'not_a_member'
-        | 'transfer_in_progress'
-        | 'too_much_uncommitted';
-    };
+  | { readonly kind: 'dropped'; readonly reason: DropReason };
 
 /** Takes all proposals or none. `index` of the outcome is the first one's. */
 export function proposeAsLeader(state: RaftState, proposals: readonly Proposal[]): ProposeOutcome {
   assert(proposals.length > 0, 'nothing to propose');
   const dropReason = dropReasonFor(state, proposals);
-  if (dropReason !== null) {
-    const { term, transferTarget } = state;
-    state.emit({ kind: 'proposal_dropped', reason: dropReason, term, transferTarget });
-    return { kind: 'dropped', reason: dropReason };
-  }
+  if (dropReason !== null) return dropProposal(state, dropReason);
   const firstIndex = state.log.lastIndex + 1;
   let refusal: MembershipRefusal | null = null;
   const accepted = proposals.map((proposal, at): Proposal => {
     if (proposal.kind === 'command') return proposal;
     const reason = membershipRefusal(state, proposal.change);
     if (reason === null) {
-      state.pendingMembershipIndex = firstIndex + at;
+      noteMembership(state, proposal.change, firstIndex + at);
       return proposal;
     }
     refusal = reason;
@@ -91,16 +95,26 @@ export function proposeAsLeader(state: RaftState, proposals: readonly Proposal[]
   });
   appendProposals(state, accepted);
   broadcastAppend(state);
+  if (refusal === 'handing_over') handOver(state);
   if (refusal !== null) return { kind: 'refused', reason: refusal };
   return { kind: 'appended', index: firstIndex, term: state.term };
 }
 
-function dropReasonFor(
-  state: RaftState,
-  proposals: readonly Proposal[],
-): 'not_a_member' | 'transfer_in_progress' | 'too_much_uncommitted' | null {
+export function dropProposal(state: RaftState, reason: DropReason): ProposeOutcome {
+  const { term, transferTarget } = state;
+  state.emit({ kind: 'proposal_dropped', reason, term, transferTarget });
+  return { kind: 'dropped', reason };
+}
+
+function noteMembership(state: RaftState, change: MembershipChange, index: LogIndex): void {
+  state.pendingMembershipIndex = index;
+  if (takesVoteOf(change, state.id)) state.ownRemovalIndex = index;
+}
+
+function dropReasonFor(state: RaftState, proposals: readonly Proposal[]): DropReason | null {
   if (!state.progress.has(state.id)) return 'not_a_member';
   if (state.transferTarget !== null) return 'transfer_in_progress';
+  if (isLeaving(state) && !proposals.every(isLeaveProposal)) return 'leaving';
   const bytes = proposals.reduce((sum, proposal) => sum + uncommittedBytesOf(proposal), 0);
   const { uncommittedBytes } = state;
   const isTooMuch =
@@ -108,6 +122,20 @@ function dropReasonFor(
     bytes > 0 &&
     uncommittedBytes + bytes > state.options.uncommittedBytesMax;
   return isTooMuch ? 'too_much_uncommitted' : null;
+}
+
+/**
+ * The log of a leader that goes must end with its going: once that is committed, a majority has all
+ * that it has, and can get its vote.
+ */
+function isLeaving(state: RaftState): boolean {
+  return (
+    state.options.ownRemoval === 'hands_over' && state.ownRemovalIndex > state.log.appliedIndex
+  );
+}
+
+function isLeaveProposal(proposal: Proposal): boolean {
+  return proposal.kind === 'membership' && asksToLeave(proposal.change);
 }
 
 /**
@@ -119,7 +147,25 @@ function membershipRefusal(state: RaftState, change: MembershipChange): Membersh
   if (state.pendingMembershipIndex > state.log.appliedIndex) return 'change_pending';
   if (isJoint(state.membership) && !asksToLeave(change)) return 'already_joint';
   const outcome = changeMembership(state.membership, change);
-  return outcome.kind === 'faulty' ? outcome.fault : null;
+  if (outcome.kind === 'faulty') return outcome.fault;
+  const isOwnRemoval =
+    state.membership.voters.includes(state.id) && !outcome.membership.voters.includes(state.id);
+  return isOwnRemoval && state.options.ownRemoval === 'hands_over' ? 'handing_over' : null;
+}
+
+/** To the voter that has the most, of those that are heard of. */
+function handOver(state: RaftState): void {
+  let target: PeerId | null = null;
+  let targetMatch = -1;
+  for (const id of state.membership.voters) {
+    const progress = state.progress.get(id);
+    if (id === state.id || progress === undefined) continue;
+    const isBetter = progress.isActive && progress.matchIndex > targetMatch;
+    if (!isBetter) continue;
+    target = id;
+    targetMatch = progress.matchIndex;
+  }
+  if (target !== null) startTransfer(state, target);
 }
 
 export function broadcastAppend(state: RaftState): void {
@@ -250,8 +296,9 @@ function handleRejected(
 
 function handleAccepted(state: RaftState, from: PeerId, progress: Progress, index: LogIndex): void {
   const isNews = progress.accepted(index);
-  // A follower that was only thought to be lost proves by the same index that it is not.
-  const isFound = progress.mode === 'probe' && progress.matchIndex === index;
+  // A follower that was only thought to be lost, or behind, proves by the same index that it is
+  // not.
+  const isFound = progress.mode !== 'replicate' && progress.matchIndex === index;
   if (!isNews && !isFound) return;
   updateMode(state, from, progress, index);
   if (maybeCommit(state)) announceCommit(state);
@@ -379,7 +426,11 @@ export function startTransfer(state: RaftState, target: PeerId): void {
   }
 }
 
-function transferRefusal(state: RaftState, target: PeerId, progress: Progress | undefined) {
+function transferRefusal(
+  state: RaftState,
+  target: PeerId,
+  progress: Progress | undefined,
+): TransferRefusal | null {
   if (progress === undefined) return 'unknown_peer';
   if (progress.isLearner) return 'learner';
   if (state.transferTarget === target) return 'already_in_progress';
@@ -398,7 +449,7 @@ export function actOnMembership(state: RaftState): void {
   if (state.role !== 'leader') return;
   const own = state.progress.get(state.id);
   if (own === undefined || own.isLearner) {
-    if (state.options.stepDownOnRemoval) state.becomeFollower(state.term, null);
+    if (state.options.ownRemoval !== 'stays') state.becomeFollower(state.term, null);
     return;
   }
   if (maybeCommit(state)) {

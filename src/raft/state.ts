@@ -27,8 +27,12 @@ export interface RaftOptions {
   readonly preVote: boolean;
   /** A leader that a majority does not answer steps down; who has a leader gives no vote. */
   readonly checkQuorum: boolean;
-  /** A leader that is removed or demoted steps down instead of leading others on. */
-  readonly stepDownOnRemoval: boolean;
+  /**
+   * What a leader does whose own vote is to be taken away. Only `hands_over` is fit for use: it
+   * lets another voter lead first and refuses until then. A leader that removes itself may be the
+   * only one who knows that it was removed, and a group of two would wait for its vote for ever.
+   */
+  readonly ownRemoval: 'stays' | 'steps_down' | 'hands_over';
   /** Refuse changes of the membership that cannot be applied. Off only in tests. */
   readonly validatesMembership: boolean;
   readonly appendBytesMax: number;
@@ -88,6 +92,8 @@ export class RaftState {
   transferTarget: PeerId | null = null;
   /** The newest change of the membership that may be in the log and not applied. */
   pendingMembershipIndex: LogIndex = 0;
+  /** The newest change in the log that takes away this leader's own vote. */
+  ownRemovalIndex: LogIndex = 0;
   uncommittedBytes = 0;
   reads = new PendingReads();
 
@@ -242,6 +248,7 @@ export class RaftState {
       this.progress.set(id, progress);
     }
     this.pendingMembershipIndex = 0;
+    this.ownRemovalIndex = 0;
     this.uncommittedBytes = 0;
     this.reads = new PendingReads();
   }

@@ -1,5 +1,5 @@
-// Reads and plays scripts: a command line, perhaps body lines, `----`, then all that happened, up to
-// an empty line. With REWRITE=1 the answers are written into the file: review the difference.
+// Reads and plays scripts: a command line, perhaps body lines, `----`, then all that happened, up
+// to an empty line. With REWRITE=1 the answers are written into the file: review the difference.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -300,9 +300,9 @@ function optionsOf(id: PeerId, options: ReadonlyMap<string, string>): RaftOption
     heartbeatTicks,
     preVote: isSet('prevote'),
     checkQuorum: isSet('checkquorum'),
-    stepDownOnRemoval: isSet('step-down-on-removal'),
+    ownRemoval: ownRemovalOf(options),
     validatesMembership: !isSet('disable-conf-change-validation'),
-    appendBytesMax: Number.MAX_SAFE_INTEGER,
+    appendBytesMax: Number(options.get('append-bytes') ?? Number.MAX_SAFE_INTEGER),
     inflightCountMax: Number(options.get('inflight') ?? Number.MAX_SAFE_INTEGER),
     committedBytesMax: Number(
       options.get('max-committed-size-per-ready') ?? Number.MAX_SAFE_INTEGER,
@@ -310,6 +310,11 @@ function optionsOf(id: PeerId, options: ReadonlyMap<string, string>): RaftOption
     uncommittedBytesMax: Number.MAX_SAFE_INTEGER,
     seed: Number(id),
   };
+}
+
+function ownRemovalOf(options: ReadonlyMap<string, string>): RaftOptions['ownRemoval'] {
+  if (options.get('hand-over') === 'true') return 'hands_over';
+  return options.get('step-down-on-removal') === 'true' ? 'steps_down' : 'stays';
 }
 
 function commandOf(text: string): Proposal {

@@ -192,7 +192,7 @@ export function readyText(ready: Ready, mustSync: boolean): string {
     lines.push('CommittedEntries:', ...ready.committed.map(entryText));
   }
   if (ready.messages.length > 0) lines.push('Messages:', ...ready.messages.map(messageText));
-  return lines.join('\n');
+  return lines.length === 1 ? 'nothing to do' : lines.join('\n');
 }
 
 const modeNames = {
@@ -265,6 +265,8 @@ function refusalText(event: Extract<RaftEvent, { kind: 'membership_refused' }>):
       return 'must transition out of joint config first';
     case 'not_joint':
       return 'not in joint state; refusing empty conf change';
+    case 'handing_over':
+      return 'handing over leadership first';
     default:
       return faultText(event.reason);
   }
