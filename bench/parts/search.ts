@@ -6,6 +6,7 @@ import type { OctantProcess } from '../../test/process/octant-process.ts';
 import { BenchCollection, searchRequests } from '../collection.ts';
 import type { BenchContext } from '../context.ts';
 import type { BenchData } from '../data.ts';
+import type { LoadResult } from '../load/load-run.ts';
 import { measureRates, type Rate, type Target } from '../measure/rounds.ts';
 import { createOctant, startEmptyServer } from '../servers.ts';
 
@@ -30,6 +31,15 @@ export async function measureRecall(
   collection.close();
 }
 
+function warmUp(
+  { load, plan }: BenchContext,
+  port: number,
+  requestsPath: string,
+): Promise<LoadResult> {
+  const run = { port, requestsPath, connectionCount: manyConnectionCount };
+  return load.run({ ...run, durationMs: plan.warmUpMs });
+}
+
 /** `bareUs` is the CPU of one search without a server around it. */
 export async function measureAgainstEmpty(
   context: BenchContext,
@@ -39,8 +49,7 @@ export async function measureAgainstEmpty(
 ): Promise<void> {
   const { load, report, plan, workerCount: threadCount } = context;
   const requestsPath = load.prepare(searchRequests(data, { ef, filterName: '' }));
-  const probe = { port: node.port, connectionCount: 1, requestsPath, durationMs: 200 };
-  const { answerBytes } = await load.run(probe);
+  const { answerBytes } = await warmUp(context, node.port, requestsPath);
   report.part('search, REST').add('body of an answer', answerBytes, 'bytes');
   const empty = await startEmptyServer({ threadCount, answerBytes, burnUs: 0 });
   const burning = await startEmptyServer({ threadCount, answerBytes, burnUs: bareUs });
@@ -125,7 +134,10 @@ export async function measureWorkers(
     await createOctant({ workerCount: 2, directory }),
   ];
   try {
-    for (const node of nodes) await node.start();
+    for (const node of nodes) {
+      await node.start();
+      await warmUp(context, node.port, requestsPath);
+    }
     const targets = nodes.map(
       ({ port, pid }, at): Target => ({
         name: `${at + 1}`,
