@@ -111,7 +111,8 @@ export class CatalogStore {
   }
 
   async #moveAway(path: string, name: string): Promise<void> {
-    this.#disk.rename(path, `${this.#root}/.deleted/${name}`);
+    // A second try, after a sync that failed, finds it moved already.
+    if (this.#disk.exists(path)) this.#disk.rename(path, `${this.#root}/.deleted/${name}`);
     await this.#disk.syncDir(`${this.#root}/collections`);
   }
 

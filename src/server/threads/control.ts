@@ -66,6 +66,8 @@ export class Control {
   readonly #broken = new Map<string, string>();
   /** Resolves when the files of all removed collections are erased. */
   #sweeping: Promise<void> = Promise.resolve();
+  /** Directories of collections that are none any more, which the disk did not let go of yet. */
+  readonly #removalsOwed = new Set<CollectionState>();
   /** The aliases on disk are older than the state. */
   #aliasesOwed = false;
   #stopping = false;
@@ -145,6 +147,11 @@ export class Control {
   // --- commands ---
 
   async #carryOut(command: Command): Promise<ProposalOutcome> {
+    await this.#payRemovals();
+    // Not before a removal: that may be what makes room for the aliases.
+    if (this.#aliasesOwed && command.kind !== 'delete_collection') {
+      await this.#saveAliases(this.#state.aliases);
+    }
     const before = this.#state;
     const { state, outcome } = reduce(before, command);
     if (state !== before) await this.#install(before, state);
@@ -156,9 +163,6 @@ export class Control {
       collections: changedEntries(before.collections, after.collections),
       aliases: before.aliases === after.aliases ? null : after.aliases,
     };
-    // What a removal could not store on a full disk comes first, or an alias would come back with
-    // the next collection of that name.
-    if (this.#aliasesOwed) await this.#saveAliases(before.aliases);
     for (const [name, collection] of change.collections) {
       if (collection === null) continue;
       const old = before.collections.get(name);
@@ -172,8 +176,23 @@ export class Control {
     if (change.aliases !== null && removed.length === 0) await this.#saveAliases(change.aliases);
     this.#state = after;
     await this.#tellState(change);
+    if (change.aliases !== null && removed.length > 0) this.#aliasesOwed = true;
     for (const collection of removed) await this.#remove(collection);
-    if (change.aliases !== null && removed.length > 0) await this.#oweAliases(change.aliases);
+    if (this.#aliasesOwed) await this.#trySaveAliases();
+  }
+
+  /**
+   * What earlier changes could not remove comes first: a collection must not come back with the
+   * next start once somebody was told that there is none.
+   */
+  async #payRemovals(): Promise<void> {
+    for (const collection of this.#removalsOwed) {
+      await this.#store.removeCollection(collection);
+      this.#removalsOwed.delete(collection);
+      this.#sweeping = this.#store.sweepDeleted().catch((error: unknown) => {
+        this.#log.error('cannot erase the files of a removed collection', { error: String(error) });
+      });
+    }
   }
 
   async #saveAliases(aliases: ReadonlyMap<string, string>): Promise<void> {
@@ -182,10 +201,9 @@ export class Control {
   }
 
   /** After a removal, which must be possible on a full disk: it makes the room for this file. */
-  async #oweAliases(aliases: ReadonlyMap<string, string>): Promise<void> {
-    this.#aliasesOwed = true;
+  async #trySaveAliases(): Promise<void> {
     await this.#sweeping;
-    await this.#saveAliases(aliases).catch((error: unknown) => {
+    await this.#saveAliases(this.#state.aliases).catch((error: unknown) => {
       this.#log.error('cannot store the aliases yet', { error: String(error) });
     });
   }
@@ -196,7 +214,9 @@ export class Control {
       await this.#openShards(collection);
       await this.#store.saveCollection(collection);
     } catch (error) {
-      await this.#closeShards(collection);
+      await this.#remove(collection).catch((failure: unknown) => {
+        this.#log.error('cannot undo the creation yet', { error: String(failure) });
+      });
       throw error;
     }
   }
@@ -214,10 +234,8 @@ export class Control {
 
   async #remove(collection: CollectionState): Promise<void> {
     await this.#closeShards(collection);
-    await this.#store.removeCollection(collection);
-    this.#sweeping = this.#store.sweepDeleted().catch((error: unknown) => {
-      this.#log.error('cannot erase the files of a removed collection', { error: String(error) });
-    });
+    this.#removalsOwed.add(collection);
+    await this.#payRemovals();
   }
 
   // --- shards ---
