@@ -42,14 +42,16 @@ function serve({ port, answerBytes, burnUs }: Start): void {
 
 const scratch = Buffer.alloc(4096, 1);
 
-/** A checksum by native code: always as fast, whatever the compiler has made of this file so far. */
+/**
+ * A checksum by native code: always as fast, whatever the compiler has made of this file so far.
+ */
 function turn(count: number): void {
   for (let at = 0; at < count; at += 1) crc32(scratch);
 }
 
 /**
- * How many turns take one µs of CPU, as things are on this machine now. The clock of a thread is too
- * coarse to be asked at each request, so it is asked about many turns at once.
+ * How many turns take one µs of CPU, as things are on this machine now. The clock of a thread is
+ * too coarse to be asked at each request, so it is asked about many turns at once.
  */
 function turnsPerUs(): number {
   const before = process.threadCpuUsage();

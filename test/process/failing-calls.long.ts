@@ -1,7 +1,8 @@
-// A short life of a node in which the n-th system call of a kind fails, for a range of n: every call
-// that changes the disk, with EIO and with ENOSPC, once and from then on. The node must not end by
-// itself once it serves; after `kill -9` and a start without faults it must hold what an independent
-// ledger says it acknowledged. Needs strace; skipped, and said so, where that is missing.
+// A short life of a node in which the n-th system call of a kind fails, for a range of n: every
+// call that changes the disk, with EIO and with ENOSPC, once and from then on. The node must not
+// end by itself once it serves; after `kill -9` and a start without faults it must hold what an
+// independent ledger says it acknowledged. Needs strace; skipped, and said so, where that is
+// missing.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -1,6 +1,6 @@
-// Threads that end without being told to, with the real control and the real entries of the threads:
-// a worker comes back with its shards and loses nothing, a builder fails its job and the next one
-// starts another.
+// Threads that end without being told to, with the real control and the real entries of the
+// threads: a worker comes back with its shards and loses nothing, a builder fails its job and the
+// next one starts another.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

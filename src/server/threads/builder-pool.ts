@@ -96,7 +96,7 @@ export class BuilderPool {
   #dispatch(): void {
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     this.#idleTimer = null;
-    for (const job of [...this.#waiting]) {
+    for (const job of this.#waiting.slice()) {
       const builder = this.#builderFor(job);
       if (builder === null) continue;
       this.#waiting.splice(this.#waiting.indexOf(job), 1);
@@ -116,8 +116,8 @@ export class BuilderPool {
   }
 
   /**
-   * The first builder leaves graphs to the others: a flush frees log and memory, so it must not wait
-   * behind a graph that takes minutes.
+   * The first builder leaves graphs to the others: a flush frees log and memory, so it must not
+   * wait behind a graph that takes minutes.
    */
   #graphBuilders(): readonly number[] {
     const all = [...this.#builders.keys()];
