@@ -1,61 +1,20 @@
-// Requests that no sane client sends, against a real process: each is refused in the API's words or
-// does what it says, none is answered with 500, none stores half, and others are answered
-// meanwhile.
+// Bodies that no sane client sends, against a real process: each is refused in the API's words or does
+// what it says, none is answered with 500, none stores half, and others are answered meanwhile.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as zlib from 'node:zlib';
-import { createKnown, expectKnown, knownDimension, Prober } from './known-collection.ts';
-import { OctantProcess } from './octant-process.ts';
-import { RestClient, type RestRequest } from './rest.ts';
+import { type Case, HostileNode, points, upsertPath, vector } from './hostile-node.ts';
 
-const knownCount = 500;
 const mebibyte = 1024 * 1024;
-const points = '/collections/known/points';
-const upsertPath = `${points}?wait=true`;
-const vector = JSON.stringify(Array.from({ length: knownDimension }, () => 1));
 
-let octant: OctantProcess;
-let client: RestClient;
-let prober: Prober;
+let node: HostileNode;
 
 before(async () => {
-  octant = await OctantProcess.create();
-  await octant.start();
-  client = new RestClient(octant.port);
-  await createKnown(client, 'known', knownCount);
-  prober = new Prober(octant, 'known', 1000);
+  node = await HostileNode.start();
 });
 
-after(async () => {
-  client.close();
-  await octant.dispose();
-});
-
-interface Case extends RestRequest {
-  readonly status: number;
-  /** What the answer must say. */
-  readonly says?: string | RegExp;
-}
-
-async function expectAll(cases: readonly Case[]): Promise<void> {
-  const faults: string[] = [];
-  for (const { status, says = '', ...request } of cases) {
-    const shown = `${request.method} ${request.path.slice(0, 80)} ${String(request.body).slice(0, 90)}`;
-    const answer = await client.send(request).catch((error: unknown) => String(error));
-    if (typeof answer === 'string') {
-      faults.push(`${shown}: ${answer}`);
-      continue;
-    }
-    const fits = typeof says === 'string' ? answer.text.includes(says) : says.test(answer.text);
-    if (answer.status === status && fits) continue;
-    faults.push(
-      `${shown}\n  expected ${status} ${says}, got ${answer.status} ${answer.text.slice(0, 300)}`,
-    );
-  }
-  assert.deepEqual(faults, []);
-  await expectKnown(client, 'known', knownCount);
-}
+after(() => node.dispose());
 
 function upsert(point: string, status: number, says: string | RegExp = ''): Case {
   return { method: 'PUT', path: upsertPath, body: `{"points":[${point}]}`, status, says };
@@ -71,7 +30,7 @@ function post(path: string, body: string, status: number, says: string | RegExp 
 }
 
 test('vectors of the wrong shape', () =>
-  expectAll([
+  node.expectAll([
     upsertPair('{"id":1,"vector":[1,2,3]}', 400, 'Vector dimension error: expected dim: 4, got 3'),
     upsertPair('{"id":1,"vector":[]}', 422, 'dense vector must not be empty'),
     upsertPair('{"id":1,"vector":{"nope":[1,2,3,4]}}', 400, 'Not existing vector name error: nope'),
@@ -96,7 +55,7 @@ test('vectors of the wrong shape', () =>
   ]));
 
 test('tokens that are no JSON', () =>
-  expectAll(
+  node.expectAll(
     [
       'NaN',
       'Infinity',
@@ -119,7 +78,7 @@ test('tokens that are no JSON', () =>
   ));
 
 test('numbers beyond what a float holds', () =>
-  expectAll(
+  node.expectAll(
     ['1e39', '-3.4028236e38', '1e400', '-1e999999'].flatMap((number) => [
       upsertPair(`{"id":1,"vector":[1,2,3,${number}]}`, 400, 'number out of range'),
       post('search', `{"vector":[1,2,3,${number}],"limit":1}`, 400, 'number out of range'),
@@ -128,7 +87,7 @@ test('numbers beyond what a float holds', () =>
   ));
 
 test('ids that are none', () =>
-  expectAll([
+  node.expectAll([
     ...[
       '-1',
       '51.0',
@@ -167,7 +126,7 @@ test('ids that are none', () =>
   ]));
 
 test('limits from 0 to beyond 64 bits', () =>
-  expectAll([
+  node.expectAll([
     ...['search', 'query', 'scroll'].flatMap((path) => {
       const from = path === 'search' ? '"vector":[1,1,1,1],' : '';
       return [
@@ -197,7 +156,7 @@ test('JSON that nests a million deep', () => {
   const lists = '['.repeat(depth) + ']'.repeat(depth);
   const objects = '{"a":'.repeat(depth) + '1' + '}'.repeat(depth);
   const filter = '{"must":['.repeat(100_000) + ']}'.repeat(100_000);
-  return expectAll([
+  return node.expectAll([
     upsertPair(`{"id":1,"vector":${lists}}`, 400, 'Format error in JSON body: '),
     upsertPair(
       `{"id":1,"vector":${vector},"payload":{"x":${lists}}}`,
@@ -248,7 +207,7 @@ test('bodies cut off, empty, or not in UTF-8', () => {
       text(whole, ''),
     ];
   });
-  return expectAll([
+  return node.expectAll([
     ...cuts,
     ...texts,
     { method: 'PUT', path: upsertPath, status: 400, says: 'Format error in JSON body: ' },
@@ -268,7 +227,7 @@ test('bodies cut off, empty, or not in UTF-8', () => {
 });
 
 test('unknown fields where they change the meaning, duplicate keys where they would hide one', () =>
-  expectAll([
+  node.expectAll([
     post('scroll', '{"filter":{"musst":[]}}', 400, 'Format error in JSON body: '),
     post('delete?wait=true', '{"filter":{"musst":[]}}', 400, 'Format error in JSON body: '),
     post('scroll', '{"with_payload":{"include":["a"],"x":1}}', 400, 'Format error in JSON body: '),
@@ -292,7 +251,7 @@ test('unknown fields where they change the meaning, duplicate keys where they wo
 
 test('bodies beyond the limit', async () => {
   const space = Buffer.alloc(33 * mebibyte, 0x20);
-  await expectAll([
+  await node.expectAll([
     {
       method: 'PUT',
       path: upsertPath,
@@ -301,7 +260,7 @@ test('bodies beyond the limit', async () => {
       says: `JSON payload (${space.length} bytes) is larger than allowed (limit: ${32 * mebibyte} bytes).`,
     },
   ]);
-  const chunked = await client.send({
+  const chunked = await node.client.send({
     method: 'PUT',
     path: upsertPath,
     body: space,
@@ -332,9 +291,9 @@ test('packed bodies that grow beyond the limit', async () => {
       };
     }),
   );
-  await expectAll(cases);
+  await node.expectAll(cases);
   const half = zlib.gzipSync(Buffer.from('{"limit":1}')).subarray(0, 15);
-  await expectAll([
+  await node.expectAll([
     {
       ...post('scroll', '', 400, 'corrupt gzip stream'),
       body: half,
@@ -345,157 +304,8 @@ test('packed bodies that grow beyond the limit', async () => {
   ]);
 });
 
-test('names that reach for the file system', async () => {
-  const body = '{"vectors":{"size":4,"distance":"Dot"}}';
-  const bad = [
-    'a%2Fb',
-    '%2Fetc',
-    '..%2Fescape',
-    'a%00b',
-    'a%5Cb',
-    'a%3Ab',
-    'a%7Cb',
-    'a%2Ab',
-    'a%1Fb',
-    'x'.repeat(256),
-    'x'.repeat(10_240),
-    '%F0%9F%98%80'.repeat(256),
-  ];
-  await expectAll([
-    ...bad.map((name): Case => {
-      return {
-        method: 'PUT',
-        path: `/collections/${name}`,
-        body,
-        status: 422,
-        says: 'collection_name',
-      };
-    }),
-    ...['.', '..', '%2E', '%2e%2e'].map((name): Case => {
-      return {
-        method: 'PUT',
-        path: `/collections/${name}`,
-        body,
-        status: 500,
-        says: "Can't create",
-      };
-    }),
-    // 255 characters, but more bytes than a directory name may have.
-    {
-      method: 'PUT',
-      path: `/collections/${'%C3%A9'.repeat(200)}`,
-      body,
-      status: 400,
-      says: 'Wrong input',
-    },
-    ...['..', '%2e%2e', '.', '..%2F..%2Fx', 'a%2Fb', 'a%00'].flatMap((name): Case[] => {
-      const status = /%2F|%00/.test(name) ? 422 : 404;
-      return [
-        { method: 'GET', path: `/collections/${name}`, status },
-        {
-          method: 'PUT',
-          path: `/collections/${name}/points?wait=true`,
-          body: '{"points":[{"id":1,"vector":[1,2,3,4]}]}',
-          status,
-        },
-      ];
-    }),
-    { method: 'DELETE', path: '/collections/..', status: 200, says: 'false' },
-    { method: 'DELETE', path: '/collections/%2e%2e%2f%2e%2e', status: 422 },
-    {
-      method: 'PUT',
-      path: '/collections/c1',
-      body: '{"vectors":{"a/b":{"size":4,"distance":"Dot"}}}',
-      status: 400,
-      says: 'Invalid dense vector name',
-    },
-    {
-      method: 'PUT',
-      path: '/collections/c1',
-      body: '{"vectors":{"a\\u0000":{"size":4,"distance":"Dot"}}}',
-      status: 400,
-      says: 'Invalid dense vector name',
-    },
-    {
-      method: 'PUT',
-      path: '/collections/c1',
-      body: `{"vectors":{"${'x'.repeat(201)}":{"size":4,"distance":"Dot"}}}`,
-      status: 400,
-      says: 'Invalid dense vector name',
-    },
-    { method: 'GET', path: '/collections/c1', status: 404 },
-    ...[
-      '__proto__',
-      'constructor',
-      'toString',
-      'hasOwnProperty',
-      '-',
-      ' ',
-      '%20',
-      '%F0%9F%98%80',
-      'con',
-      'a.b',
-      '%E2%80%AE',
-    ].flatMap(
-      (name): Case[] =>
-        [
-          {
-            method: 'PUT',
-            path: `/collections/${encodeURI(decodeURIComponent(name))}`,
-            body,
-            status: 200,
-          },
-          {
-            method: 'PUT',
-            path: `/collections/${encodeURI(decodeURIComponent(name))}/points?wait=true`,
-            body: '{"points":[{"id":1,"vector":[1,2,3,4],"payload":{"__proto__":1,"constructor":{"prototype":2}}}]}',
-            status: 200,
-          },
-          {
-            method: 'GET',
-            path: `/collections/${encodeURI(decodeURIComponent(name))}/points/1`,
-            status: 200,
-            says: '"payload":{"__proto__":1,"constructor":{"prototype":2}}',
-          },
-        ].slice(0, name === ' ' ? 0 : 3) as Case[],
-    ),
-  ]);
-});
-
-test('methods and paths that do not exist', () =>
-  expectAll([
-    ...['POST', 'TRACE', 'PROPFIND', 'OPTIONS'].map((method): Case => {
-      return { method, path: '/collections/known', status: 404 };
-    }),
-    { method: 'DELETE', path: points, status: 404 },
-    { method: 'GET', path: `${points}/scroll`, status: 400, says: 'Can not recognize' },
-    { method: 'GET', path: `/${'a/'.repeat(5_000)}`, status: 404 },
-    { method: 'GET', path: '/collections/%', status: 404 },
-    { method: 'GET', path: '/collections/%zz', status: 404 },
-    { method: 'GET', path: '/?%%%&&==&a[]=%ff', status: 200 },
-    { method: 'GET', path: '/collections/known?timeout=%ff%fe', status: 200 },
-    ...[
-      'wait=1',
-      'wait=TRUE',
-      'wait=',
-      'ordering=x',
-      'timeout=-1',
-      'timeout=1.5',
-      'timeout=99999999999999999999',
-    ].map(
-      (query): Case => ({
-        method: 'PUT',
-        path: `${points}?${query}`,
-        body: '{"points":[]}',
-        status: 400,
-      }),
-    ),
-    { method: 'POST', path: `${points}/scroll?consistency=most`, body: '{}', status: 400 },
-    { method: 'POST', path: `${points}/scroll?timeout=0`, body: '{}', status: 400 },
-  ]));
-
 test('conditions without sense', () =>
-  expectAll([
+  node.expectAll([
     post(
       'scroll',
       '{"filter":{"must":[{"key":"tag"}]}}',
@@ -535,64 +345,6 @@ test('conditions without sense', () =>
     post('delete?wait=true', '{"points":[]}', 400, 'Empty update request'),
   ]));
 
-test('a collection that cannot be', () => {
-  const create = (body: string, status: number): Case => {
-    return { method: 'PUT', path: '/collections/impossible', body, status };
-  };
-  return expectAll([
-    create('{"vectors":{"size":0,"distance":"Dot"}}', 400),
-    create('{"vectors":{"size":65537,"distance":"Dot"}}', 422),
-    create('{"vectors":{"size":4,"distance":"dot"}}', 400),
-    create('{"vectors":{"size":4}}', 400),
-    create('{"vectors":{"size":4.5,"distance":"Dot"}}', 400),
-    create('{"vectors":null}', 400),
-    create('{"vectors":{"size":4,"distance":"Dot"},"shard_number":0}', 400),
-    create('{"vectors":{"size":4,"distance":"Dot"},"wal_config":{"wal_capacity_mb":0}}', 422),
-    create('{"vectors":{"size":4,"distance":"Dot"},"hnsw_config":{"ef_construct":3}}', 422),
-    create('{"vectors":{"size":4,"distance":"Dot"},"hnsw_config":{"m":-1}}', 400),
-    create(
-      '{"vectors":{"size":4,"distance":"Dot"},"optimizers_config":{"deleted_threshold":1.5}}',
-      422,
-    ),
-    create('[]', 400),
-    create('null', 400),
-    { method: 'GET', path: '/collections/impossible/exists', status: 200, says: 'false' },
-  ]);
-});
-
-test('numbers of a collection that no machine has room for', async () => {
-  const bodies = [
-    '{"vectors":{"size":4,"distance":"Dot"},"shard_number":4294967295}',
-    '{"vectors":{"size":4,"distance":"Dot"},"hnsw_config":{"m":4294967295,"ef_construct":4294967295}}',
-    '{"vectors":{"size":4,"distance":"Dot"},"optimizers_config":{"default_segment_number":4294967295}}',
-    '{"vectors":{"size":4,"distance":"Dot"},"optimizers_config":{"flush_interval_sec":18446744073709551615}}',
-    '{"vectors":{"size":65536,"distance":"Dot"}}',
-  ];
-  for (const [index, body] of bodies.entries()) {
-    const path = `/collections/huge${index}`;
-    const created = await client.send({ method: 'PUT', path, body });
-    assert.ok(
-      created.status === 200 || created.status === 400 || created.status === 422,
-      `${body}: ${created.status} ${created.text}`,
-    );
-    const size = body.includes('65536') ? 65_536 : 4;
-    const stored = await client.call('PUT', `${path}/points?wait=true`, {
-      points: [{ id: 1, vector: Array.from({ length: size }, () => 1) }],
-    });
-    if (created.status === 200) assert.equal(stored.status, 200, `${body}: ${stored.text}`);
-    else assert.equal(stored.status, 404);
-    await client.result('DELETE', path);
-  }
-  await expectKnown(client, 'known', knownCount);
-});
-
 test('the node lives, others were answered, and everything is as it was after a kill', async (t) => {
-  t.diagnostic(await prober.stop());
-  assert.ok(octant.isRunning);
-  assert.doesNotMatch(octant.output, /bug|crash/i);
-  client.close();
-  await octant.kill();
-  await octant.start();
-  client = new RestClient(octant.port);
-  await expectKnown(client, 'known', knownCount);
+  t.diagnostic(await node.end());
 });
