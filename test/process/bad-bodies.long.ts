@@ -1,5 +1,6 @@
-// Bodies that no sane client sends, against a real process: each is refused in the API's words or does
-// what it says, none is answered with 500, none stores half, and others are answered meanwhile.
+// Bodies that no sane client sends, against a real process: each is refused in the API's words or
+// does what it says, none is answered with 500, none stores half, and others are answered
+// meanwhile.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

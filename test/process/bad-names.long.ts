@@ -1,5 +1,6 @@
-// Names, paths and settings that no sane client sends, against a real process: none reaches beyond its
-// place in the file system, none takes more than a machine has, and others are answered meanwhile.
+// Names, paths and settings that no sane client sends, against a real process: none reaches beyond
+// its place in the file system, none takes more than a machine has, and others are answered
+// meanwhile.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

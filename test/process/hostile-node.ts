@@ -1,5 +1,5 @@
-// A real process under requests that no sane client sends: what is asked, what must be answered, and
-// what must be true afterwards.
+// A real process under requests that no sane client sends: what is asked, what must be answered,
+// and what must be true afterwards.
 
 import assert from 'node:assert/strict';
 import { createKnown, expectKnown, knownDimension, Prober } from './known-collection.ts';
