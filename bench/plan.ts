@@ -36,8 +36,8 @@ export const quickPlan: BenchPlan = {
   ingest: { count: 20_000, dimension: 128, queryCount: 200, seed: 1 },
   search: { count: 20_000, dimension: 128, queryCount: 200, seed: 1 },
   wide: null,
-  warmUpMs: 5_000,
-  rounds: { roundCount: 3, roundMs: 600 },
+  warmUpMs: 3_000,
+  rounds: { roundCount: 3, roundMs: 500 },
   restartCount: 1,
   waitsForIdle: false,
 };
