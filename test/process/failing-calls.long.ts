@@ -11,7 +11,18 @@ import { OctantProcess } from './octant-process.ts';
 import { RestClient } from './rest.ts';
 
 const dimension = 16;
-const nMax = Number(process.env['OCTANT_FAULT_MAX'] ?? 14);
+/** How much wider each step is than the one before; smaller = more values of n. */
+const stepRatio = Number(process.env['OCTANT_FAULT_STEP'] ?? 1.6);
+/** The calls of each kind that the busiest thread makes in one life, about. */
+const callCounts = {
+  fdatasync: 300,
+  fsync: 150,
+  pwrite64: 600,
+  pwritev: 80,
+  rename: 55,
+  mkdir: 14,
+  unlink: 200,
+} as const;
 
 /** Content of a point, null = there is none. */
 type Content = number | null;
@@ -189,7 +200,7 @@ async function verify(
 }
 
 interface Fault {
-  readonly call: string;
+  readonly call: keyof typeof callCounts;
   readonly error: 'EIO' | 'ENOSPC';
   /** Only the n-th call, or all from the n-th on. */
   readonly lasting: boolean;
@@ -241,21 +252,20 @@ async function liveWith({ call, error, lasting }: Fault, n: number): Promise<str
 
 const hasStrace = spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0;
 
-const faults: readonly Fault[] = [
-  'fdatasync',
-  'fsync',
-  'pwrite64',
-  'pwritev',
-  'rename',
-  'ftruncate',
-  'mkdir',
-  'unlink',
-].flatMap((call) =>
+const calls = Object.keys(callCounts) as (keyof typeof callCounts)[];
+const faults: readonly Fault[] = calls.flatMap((call) =>
   (['EIO', 'ENOSPC'] as const).flatMap((error) => [
     { call, error, lasting: false },
     { call, error, lasting: true },
   ]),
 );
+
+/** Every n at first, then further and further apart. */
+function valuesUpTo(nMax: number): number[] {
+  const values: number[] = [];
+  for (let n = 1; n <= nMax; n = Math.max(n + 1, Math.round(n * stepRatio))) values.push(n);
+  return values;
+}
 
 for (const fault of faults) {
   // A full disk that passes is like one error that passes.
@@ -267,7 +277,7 @@ for (const fault of faults) {
       return;
     }
     const failures: string[] = [];
-    for (let n = 1; n <= nMax; n += n < 8 ? 1 : 3) {
+    for (const n of valuesUpTo(callCounts[fault.call])) {
       const outcome = await liveWith(fault, n).catch((error: unknown) => {
         const text = error instanceof Error ? error.message : String(error);
         failures.push(`n = ${n}: ${text.slice(0, 3_000)}`);
