@@ -7,7 +7,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { QdrantClient } from '@qdrant/js-client-rest';
-import { type OctantProcess, startOctant } from './octant-process.ts';
+import { OctantProcess } from '../test/process/octant-process.ts';
 import { preparePython, run } from './python-environment.ts';
 import { askQuestions, type Question } from './questions.ts';
 import { type FilterCase, measureRecall, type RecallFigures } from './recall.ts';
@@ -36,21 +36,27 @@ async function main(): Promise<number> {
   const python = await preparePython(path.join(folder, 'venv'), say);
   await prepare(python, options);
   rmSync(path.join(folder, 'server'), { recursive: true, force: true });
-  const octant = await startOctant({ folder: path.join(folder, 'server') });
+  const octant = await OctantProcess.create({ directory: path.join(folder, 'server') });
+  await octant.start();
   say(`\noctant is at ${octant.url}, process ${octant.pid}`);
   let failures: string[];
   try {
     failures = await loadAndSearch(python, octant, options);
   } catch (error) {
-    say(`\nthe end of octant's log:\n${octant.output()}`);
+    say(`\nthe end of octant's log:\n${octant.output}`);
     throw error;
   } finally {
-    await octant.stop();
+    await stopCleanly(octant);
   }
   const sec = ((performance.now() - startedMs) / 1000).toFixed(0);
   for (const failure of failures) say(`FAILED: ${failure}`);
   say(failures.length === 0 ? `\nall well, in ${sec} s` : `\nfailed, in ${sec} s`);
   return failures.length === 0 ? 0 : 1;
+}
+
+async function stopCleanly(octant: OctantProcess): Promise<void> {
+  const code = await octant.stop();
+  if (code !== 0) throw new Error(`octant ended with ${code}:\n${octant.output}`);
 }
 
 function readOptions(): Options {

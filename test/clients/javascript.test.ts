@@ -2,25 +2,22 @@
 // against a real ./octant process. What only the API's edges show is in test/conformance.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { QdrantClient, QdrantClientTimeoutError } from '@qdrant/js-client-rest';
-import { type OctantProcess, startOctant } from '../../demo/octant-process.ts';
+import { OctantProcess } from '../process/octant-process.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'octant-javascript-'));
 let octant: OctantProcess;
 let client: QdrantClient;
 
 before(async () => {
-  octant = await startOctant({ folder });
+  octant = await OctantProcess.create();
+  await octant.start();
   client = new QdrantClient({ host: '127.0.0.1', port: octant.port });
 });
 
 after(async () => {
-  await octant.stop();
-  rmSync(folder, { recursive: true });
+  assert.equal(await octant.stop(), 0);
+  await octant.dispose();
 });
 
 const cities = [
@@ -303,6 +300,6 @@ test('everything is still there after the power failed', async () => {
     (await client.scroll('durable', { with_vector: true })).points;
   const before_ = await records();
   await octant.kill();
-  octant = await startOctant({ folder, port: octant.port });
+  await octant.start();
   assert.deepEqual(await records(), before_);
 });

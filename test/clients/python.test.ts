@@ -2,22 +2,19 @@
 // python/quick_start.py.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
-import { startOctant } from '../../demo/octant-process.ts';
+import { OctantProcess } from '../process/octant-process.ts';
 import { pythonWith, runPython } from './python-interpreter.ts';
 
 test('the quick start of the Python client', async (context) => {
   const found = pythonWith(['qdrant_client', 'numpy']);
   if ('missing' in found) return context.skip(found.missing);
-  const folder = mkdtempSync(path.join(tmpdir(), 'octant-python-'));
-  const octant = await startOctant({ folder });
+  const octant = await OctantProcess.create();
   try {
+    await octant.start();
     assert.equal(await runPython(found.python, 'quick_start.py', [octant.url]), 0);
+    assert.equal(await octant.stop(), 0);
   } finally {
-    await octant.stop();
-    rmSync(folder, { recursive: true });
+    await octant.dispose();
   }
 });

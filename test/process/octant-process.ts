@@ -1,18 +1,20 @@
-// A real Octant process for tests: started from the launcher, in its own directory, on a free port;
-// killed by its process id. Waiting is for a condition with a bound, never for a time.
+// A real Octant process for tests, benchmarks and the demo: started from the launcher, in its own
+// directory, on a free port; killed by its process id. Waiting is for a condition with a bound,
+// never for a time.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const launcher = new URL('../../octant', import.meta.url).pathname;
 const readyMsMax = 60_000;
+const stopMsMax = 60_000;
 const pollMs = 20;
 
 export interface OctantOptions {
-  /** Kept between restarts; a temporary one is made, and removed by `dispose`, when absent. */
+  /** Made if missing, kept between restarts; a temporary one when absent. `dispose` removes it. */
   readonly directory?: string;
   /** `QDRANT__…` variables. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -47,6 +49,7 @@ export class OctantProcess {
 
   static async create(options: OctantOptions = {}): Promise<OctantProcess> {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'octant-test-'));
+    mkdirSync(directory, { recursive: true });
     return new OctantProcess(directory, options.port ?? (await freePort()), options);
   }
 
@@ -70,7 +73,12 @@ export class OctantProcess {
 
   /** Resolves when `/readyz` answers 200; rejects with the output when the process ends first. */
   async start(): Promise<void> {
-    await this.#ready(this.#spawn([]));
+    try {
+      await this.#ready(this.#spawn([]));
+    } catch (error) {
+      await this.kill();
+      throw error;
+    }
   }
 
   /** Starts the process and waits until it ends by itself; one that becomes ready is a failure. */
@@ -139,7 +147,15 @@ export class OctantProcess {
     if (child === null || child.exitCode !== null || child.signalCode !== null) return null;
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    return await ended;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      child.kill('SIGKILL');
+    }, stopMsMax);
+    const code = await ended;
+    clearTimeout(timer);
+    if (isLate) throw new Error(`${signal} did not end the process in time:\n${this.output}`);
+    return code;
   }
 
   async #ready(child: ChildProcess): Promise<void> {
