@@ -104,8 +104,20 @@ export function vectorParamsByName(params: CollectionParams): ReadonlyMap<string
   return 'single' in params.vectors ? new Map([['', params.vectors.single]]) : params.vectors.named;
 }
 
-/** Resolves each vector's settings: a vector's own members win over the collection's. */
+// Every request asks for them, and a config never changes: a patch makes a new one.
+const resolvedConfigs = new WeakMap<CollectionConfig, readonly VectorConfig[]>();
+
+/** Each vector's settings: a vector's own members win over the collection's. */
 export function vectorConfigs(config: CollectionConfig): readonly VectorConfig[] {
+  let resolved = resolvedConfigs.get(config);
+  if (resolved === undefined) {
+    resolved = resolveVectors(config);
+    resolvedConfigs.set(config, resolved);
+  }
+  return resolved;
+}
+
+function resolveVectors(config: CollectionConfig): readonly VectorConfig[] {
   return [...vectorParamsByName(config.params)].map(([name, vector]) => {
     const hnsw = { ...config.hnsw_config, ...vector.hnsw_config };
     return {
