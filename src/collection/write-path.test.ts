@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { comparePointIds, type PointId } from '../model/point-id.ts';
 import type { PointBatch, UpdateOperation } from '../model/update.ts';
+import type { UpdateOutcome } from '../shard/update-outcome.ts';
 import { shardIndexOf } from './routing.ts';
-import type { ShardUpdateAnswer } from './shard-access.ts';
 import { mergeUpdateAnswers, splitUpdate } from './write-path.ts';
 
 interface PlainPoint {
@@ -103,9 +103,9 @@ test('ids go to their shards, filters and indexes to all', () => {
 });
 
 test('the worst answer stands for all', () => {
-  const completed: ShardUpdateAnswer = { status: 'completed', operationId: 7 };
-  const late: ShardUpdateAnswer = { status: 'wait_timeout', operationId: 3 };
-  const failed: ShardUpdateAnswer = {
+  const completed: UpdateOutcome = { status: 'completed', operationId: 7 };
+  const late: UpdateOutcome = { status: 'wait_timeout', operationId: 3 };
+  const failed: UpdateOutcome = {
     status: 'failed',
     operationId: null,
     code: 'internal',

@@ -3,8 +3,9 @@
 
 import type { PointBatch, PointSelector, UpdateOperation, VectorColumn } from '../model/update.ts';
 import { encodeUpdate } from '../model/update-codec.ts';
+import type { UpdateOutcome } from '../shard/update-outcome.ts';
 import { splitByShard } from './routing.ts';
-import type { ShardAccess, ShardUpdateAnswer } from './shard-access.ts';
+import type { ShardAccess } from './shard-access.ts';
 
 export interface WriteOptions {
   readonly wait: boolean;
@@ -16,7 +17,7 @@ export async function writeUpdate(
   shards: readonly ShardAccess[],
   operation: UpdateOperation,
   options: WriteOptions,
-): Promise<ShardUpdateAnswer | null> {
+): Promise<UpdateOutcome | null> {
   const [only] = shards;
   if (only !== undefined && shards.length === 1)
     return only.update(encodeUpdate(operation), options);
@@ -30,16 +31,14 @@ export async function writeUpdate(
 }
 
 /** The worst answer stands for all; `null` when no shard was asked. */
-export function mergeUpdateAnswers(
-  answers: readonly ShardUpdateAnswer[],
-): ShardUpdateAnswer | null {
+export function mergeUpdateAnswers(answers: readonly UpdateOutcome[]): UpdateOutcome | null {
   const worstFirst = ['failed', 'wait_timeout', 'acknowledged', 'completed'] as const;
   for (const status of worstFirst) {
     const found = answers.filter((answer) => answer.status === status);
     const [first] = found;
     if (first === undefined) continue;
     const operationId = Math.max(...found.map((answer) => answer.operationId ?? 0));
-    return { ...first, operationId } as ShardUpdateAnswer;
+    return { ...first, operationId } as UpdateOutcome;
   }
   return null;
 }

@@ -1,7 +1,7 @@
 // What `/metrics` tells: the process, the collections, and the requests of all threads.
 
-import type { ShardInfo } from '../collection/shard-access.ts';
 import type { CollectionState } from '../model/cluster-state.ts';
+import type { ShardInfo } from '../shard/shard-info.ts';
 import type { Engine, RequestSeries } from './engine.ts';
 import { memoryNumbers, processNumbers } from './metrics-process.ts';
 import { durationBounds, sumRequestSeries } from './metrics-requests.ts';

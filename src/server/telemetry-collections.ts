@@ -1,12 +1,12 @@
 // The part of telemetry about one collection and its shards, by level of detail.
 
-import type { SegmentReport, ShardInfo } from '../collection/shard-access.ts';
 import type { CollectionState } from '../model/cluster-state.ts';
 import {
   type CollectionConfig,
   type CollectionParams,
   vectorConfigs,
 } from '../model/collection-config.ts';
+import type { SegmentReport, ShardInfo } from '../shard/shard-info.ts';
 import { collectionStatus, optimizerError, sumOf } from './services/collections.ts';
 import type { DescribedCollection } from './services/reachable-collections.ts';
 

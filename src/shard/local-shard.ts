@@ -21,7 +21,7 @@ import { isSameSchema } from './payload-indexes.ts';
 import type { LocalShardOptions, LocalShardPorts } from './ports.ts';
 import { executeRead } from './read.ts';
 import { indexedPointCounts, segmentReports, vectorCounts } from './segment-facts.ts';
-import type { LocalShardInfo } from './shard-info.ts';
+import type { ShardInfo } from './shard-info.ts';
 import { openParts, type ShardParts } from './shard-parts.ts';
 import { noSpaceMessage, SpaceGuard } from './space-guard.ts';
 import type { UpdateOptions, UpdateOutcome } from './update-outcome.ts';
@@ -232,7 +232,7 @@ export class LocalShard {
     optimizer.configChanged(config);
   }
 
-  info(): LocalShardInfo {
+  info(): ShardInfo {
     const { set, optimizer, queue, worker } = this.#parts;
     const segments = segmentReports(set);
     const reports = new Map(segments.map((report) => [report.uuid, report]));

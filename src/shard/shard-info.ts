@@ -34,7 +34,7 @@ export interface SegmentReport {
   readonly appendable: boolean;
 }
 
-export interface LocalShardInfo {
+export interface ShardInfo {
   readonly status: ShardStatus;
   /** `null` = ok. */
   readonly optimizerError: string | null;

@@ -3,11 +3,7 @@
 // that a real shard is compared with.
 
 import { JsonFloat, type JsonValue } from '../../src/base/json-value.ts';
-import type {
-  ShardAccess,
-  ShardInfo,
-  ShardUpdateAnswer,
-} from '../../src/collection/shard-access.ts';
+import type { ShardAccess } from '../../src/collection/shard-access.ts';
 import type { Distance, VectorConfig } from '../../src/model/collection-config.ts';
 import { parseDatetimeMicros } from '../../src/model/datetime.ts';
 import type { Filter } from '../../src/model/filter.ts';
@@ -31,6 +27,8 @@ import type {
 import { RequestError } from '../../src/model/request-error.ts';
 import type { PointBatch, PointSelector, UpdateOperation } from '../../src/model/update.ts';
 import { decodeUpdate } from '../../src/model/update-codec.ts';
+import type { ShardInfo } from '../../src/shard/shard-info.ts';
+import type { UpdateOutcome } from '../../src/shard/update-outcome.ts';
 import { matches, type NaivePoint } from './naive-filter.ts';
 
 type Operation<Kind extends UpdateOperation['kind']> = Extract<UpdateOperation, { kind: Kind }>;
@@ -56,7 +54,7 @@ export class NaiveShard implements ShardAccess {
     this.#sources = sources;
   }
 
-  update(record: Uint8Array, options: { readonly wait: boolean }): Promise<ShardUpdateAnswer> {
+  update(record: Uint8Array, options: { readonly wait: boolean }): Promise<UpdateOutcome> {
     this.#operationId += 1;
     const operationId = this.#operationId;
     try {

@@ -4,12 +4,12 @@
 
 import { randomUUID } from 'node:crypto';
 import type { AliasAction, CollectionPatch, Command } from '../../cluster/commands.ts';
-import type { ShardInfo, ShardStatus } from '../../collection/shard-access.ts';
 import { type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
 import { type CollectionState, findCollection } from '../../model/cluster-state.ts';
 import type { PayloadFieldSchema } from '../../model/payload-schema.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { UpdateOperation } from '../../model/update.ts';
+import type { ShardInfo, ShardStatus } from '../../shard/shard-info.ts';
 import type { Engine } from '../engine.ts';
 import { type CollectionRequest, collectionConfig } from './collection-defaults.ts';
 import { resultOf, type UpdateResult } from './update-result.ts';

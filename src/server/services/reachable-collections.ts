@@ -1,9 +1,9 @@
 // Every collection with what its shards tell, for reports that must not fail because one collection
 // is being created or deleted, or because the thread of one shard is gone.
 
-import type { ShardInfo } from '../../collection/shard-access.ts';
 import type { CollectionState } from '../../model/cluster-state.ts';
 import { RequestError } from '../../model/request-error.ts';
+import type { ShardInfo } from '../../shard/shard-info.ts';
 import type { Engine } from '../engine.ts';
 
 export interface DescribedCollection {

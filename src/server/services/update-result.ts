@@ -1,7 +1,7 @@
 // What became of a change to points, as every interface of the API reports it.
 
-import type { ShardUpdateAnswer } from '../../collection/shard-access.ts';
 import { RequestError } from '../../model/request-error.ts';
+import type { UpdateOutcome } from '../../shard/update-outcome.ts';
 
 export interface UpdateResult {
   /** `null` when no shard took the operation. */
@@ -10,7 +10,7 @@ export interface UpdateResult {
 }
 
 /** Throws when the shards refused the operation. */
-export function resultOf(answer: ShardUpdateAnswer | null): UpdateResult {
+export function resultOf(answer: UpdateOutcome | null): UpdateResult {
   if (answer === null) return { operationId: null, status: 'acknowledged' };
   if (answer.status === 'failed') throw new RequestError(answer.code, answer.message);
   return { operationId: answer.operationId, status: answer.status };

@@ -2,10 +2,11 @@
 // Every request to it fails with the reason. Index changes are acknowledged, because they are
 // agreed on apart from it and it takes them up once it is repaired.
 
-import type { ShardAccess, ShardUpdateAnswer } from '../../collection/shard-access.ts';
+import type { ShardAccess } from '../../collection/shard-access.ts';
 import type { ShardReadRequest } from '../../model/read.ts';
 import { RequestError } from '../../model/request-error.ts';
 import { decodeUpdate } from '../../model/update-codec.ts';
+import type { UpdateOutcome } from '../../shard/update-outcome.ts';
 
 const readNames: Readonly<Record<ShardReadRequest['kind'], string>> = {
   search: 'search',
@@ -22,7 +23,7 @@ export class BrokenShard implements ShardAccess {
     this.#reason = reason;
   }
 
-  update(record: Uint8Array): Promise<ShardUpdateAnswer> {
+  update(record: Uint8Array): Promise<UpdateOutcome> {
     const { kind } = decodeUpdate(record);
     if (kind === 'create_index' || kind === 'delete_index') {
       return Promise.resolve({ status: 'acknowledged', operationId: 0 });

@@ -7,12 +7,14 @@
 
 import type { Transferable } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
-import type { ShardAccess, ShardInfo, ShardUpdateAnswer } from '../../collection/shard-access.ts';
+import type { ShardAccess } from '../../collection/shard-access.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../../model/read.ts';
 import type { Pause, SegmentReader } from '../../segment/segment-reader.ts';
 import type { SharedSegment } from '../../segment/shared-segment.ts';
 import { mergeAnswers } from '../../shard/merge.ts';
 import { executeRead } from '../../shard/read.ts';
+import type { ShardInfo } from '../../shard/shard-info.ts';
+import type { UpdateOutcome } from '../../shard/update-outcome.ts';
 import { memoryCell, moveCell, type ShardView } from '../../shard/view.ts';
 import type { PeerCalls, PublishedView, ShardKey } from './messages.ts';
 import { createPause } from './pause.ts';
@@ -111,7 +113,7 @@ export class ForeignShard implements ShardAccess {
   update(
     record: Uint8Array,
     options: { readonly wait: boolean; readonly timeoutMs: number },
-  ): Promise<ShardUpdateAnswer> {
+  ): Promise<UpdateOutcome> {
     const owned = ownBuffer(record);
     return this.#owner.call('update', { key: this.#key, record: owned, ...options }, [
       owned.buffer as Transferable,

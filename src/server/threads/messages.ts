@@ -7,13 +7,13 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Command } from '../../cluster/commands.ts';
-import type { ShardUpdateAnswer } from '../../collection/shard-access.ts';
 import type { CollectionState } from '../../model/cluster-state.ts';
 import type { ShardConfig } from '../../model/collection-config.ts';
 import type { PayloadSchema } from '../../model/payload-schema.ts';
 import type { ShardReadRequest } from '../../model/read.ts';
 import type { BuildJob, BuildResult } from '../../shard/ports.ts';
-import type { LocalShardInfo } from '../../shard/shard-info.ts';
+import type { ShardInfo } from '../../shard/shard-info.ts';
+import type { UpdateOutcome } from '../../shard/update-outcome.ts';
 import type { MemoryAnswer, ShardView } from '../../shard/view.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
@@ -75,7 +75,7 @@ export type PeerCalls = {
   view: { request: PublishedView; answer: null };
   update: {
     request: { key: ShardKey; record: Uint8Array; wait: boolean; timeoutMs: number };
-    answer: ShardUpdateAnswer;
+    answer: UpdateOutcome;
   };
   read_memory: {
     request: {
@@ -86,7 +86,7 @@ export type PeerCalls = {
     };
     answer: MemoryAnswer;
   };
-  info: { request: { key: ShardKey }; answer: LocalShardInfo };
+  info: { request: { key: ShardKey }; answer: ShardInfo };
 };
 
 export interface PublishedView {

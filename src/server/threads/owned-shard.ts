@@ -1,10 +1,12 @@
 // A shard that this thread owns, as the rest of the thread sees it. It also hands its views to the
 // other threads.
 
-import type { ShardAccess, ShardInfo, ShardUpdateAnswer } from '../../collection/shard-access.ts';
+import type { ShardAccess } from '../../collection/shard-access.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../../model/read.ts';
 import { LocalShard } from '../../shard/local-shard.ts';
 import type { LocalShardOptions, LocalShardPorts } from '../../shard/ports.ts';
+import type { ShardInfo } from '../../shard/shard-info.ts';
+import type { UpdateOutcome } from '../../shard/update-outcome.ts';
 import type { MemoryAnswer, ShardView, ViewPublisher } from '../../shard/view.ts';
 import { returnMemorySoon } from './memory-return.ts';
 import type { PeerCalls, PublishedView, ShardKey } from './messages.ts';
@@ -37,7 +39,7 @@ export class OwnedShard implements ShardAccess {
   update(
     record: Uint8Array,
     options: { readonly wait: boolean; readonly timeoutMs: number },
-  ): Promise<ShardUpdateAnswer> {
+  ): Promise<UpdateOutcome> {
     return this.local.update(record, options);
   }
 

@@ -2,7 +2,6 @@
 // optimizations. Maps are written member by member, because a plain object would mistake
 // `__proto__` and would move names that look like numbers to the front.
 
-import type { OptimizationReport, ShardInfo } from '../../../collection/shard-access.ts';
 import type { CollectionState } from '../../../model/cluster-state.ts';
 import type {
   CollectionConfig,
@@ -16,6 +15,7 @@ import {
   optimizerError,
   sumOf,
 } from '../../../server/services/collections.ts';
+import type { OptimizationReport, ShardInfo } from '../../../shard/shard-info.ts';
 import type { JsonWriter } from '../json-writer.ts';
 
 export function writeCollectionInfo(writer: JsonWriter, info: CollectionInfo): void {
