@@ -3,6 +3,8 @@
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { PeerId } from '../base/ids.ts';
+import { NativeRandom } from '../io/native/native-clock.ts';
 import { NativeDisk } from '../io/native/native-disk.ts';
 import type { Logger } from '../io/ports.ts';
 import { DiskError, type DiskLock } from '../io/ports.ts';
@@ -11,6 +13,7 @@ import { readConfigFile } from '../server/config/config-file.ts';
 import { loadSettings } from '../server/config/load-settings.ts';
 import type { Settings } from '../server/config/settings.ts';
 import { Log } from '../server/log.ts';
+import { openPeerIdentity } from '../server/peer-identity.ts';
 import { optimizerOverwrites } from '../server/services/collection-defaults.ts';
 import { apiVersion } from '../server/services/version.ts';
 import { BuilderPool } from '../server/threads/builder-pool.ts';
@@ -51,7 +54,11 @@ async function main(): Promise<void> {
   const lock = takeStorage(settings);
   await clearScratch(settings);
 
-  const control = createControl(settings, log);
+  const ownPeerId = await openPeerIdentity(settings.storage.storage_path, {
+    disk,
+    random: new NativeRandom(),
+  });
+  const control = createControl(settings, ownPeerId, log);
   stopOnSignals(control, lock, log);
   const { port } = await control.start();
   log.info(`Qdrant HTTP listening on ${port}`);
@@ -67,7 +74,7 @@ function readCommandLine(): RunOptions {
   process.exit(line.kind === 'print' ? 0 : line.exitCode);
 }
 
-function createControl(settings: Settings, log: Logger): Control {
+function createControl(settings: Settings, ownPeerId: PeerId, log: Logger): Control {
   const workerCount = canSharePort ? settings.service.max_workers || cpuCount : 1;
   // One for flushes, beside those that build graphs.
   const builderCount = cpuCount + 1;
@@ -86,7 +93,7 @@ function createControl(settings: Settings, log: Logger): Control {
     {
       workerCount,
       spawnWorker: (workerIndex) => {
-        const start: WorkerStart = { workerIndex, slotCount, cpuCount, settings };
+        const start: WorkerStart = { workerIndex, ownPeerId, slotCount, cpuCount, settings };
         return new Worker(new URL('./worker.ts', import.meta.url), { workerData: start });
       },
       toleratesLoadErrors: settings.storage.handle_collection_load_errors,
@@ -98,7 +105,10 @@ function createControl(settings: Settings, log: Logger): Control {
       },
     },
     {
-      store: new CatalogStore({ storagePath: settings.storage.storage_path }, { disk, log }),
+      store: new CatalogStore(
+        { storagePath: settings.storage.storage_path, ownPeerId },
+        { disk, log },
+      ),
       builders,
       log,
     },

@@ -17,7 +17,7 @@ const queueCountMaxDefault = 1_000_000;
 const queueBytesMax = 256 * 1024 * 1024;
 
 assert(parentPort !== null, 'this file is the entry of a worker thread');
-const { workerIndex, slotCount, cpuCount, settings } = workerData as WorkerStart;
+const { workerIndex, ownPeerId, slotCount, cpuCount, settings } = workerData as WorkerStart;
 const logs = new Log(settings);
 const log = logs.logger('octant');
 const disk = new NativeDisk();
@@ -30,6 +30,7 @@ if (workerIndex === 0) {
 
 new WorkerRuntime(parentPort, {
   workerIndex,
+  ownPeerId,
   settings,
   shardLimits: {
     cpuCount,

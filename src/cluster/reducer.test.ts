@@ -38,7 +38,18 @@ const config: CollectionConfig = {
 };
 
 function create(name: string): Command {
-  return { kind: 'create_collection', name, uuid: `uuid-${name}`, config, collectionCountMax: 3 };
+  return {
+    kind: 'create_collection',
+    name,
+    uuid: `uuid-${name}`,
+    config,
+    distribution: [
+      [0, [1n]],
+      [1, [1n]],
+    ],
+    initialState: 'Active',
+    collectionCountMax: 3,
+  };
 }
 
 function apply(state: ClusterState, ...commands: readonly Command[]): ClusterState {
@@ -58,7 +69,7 @@ function refusal(state: ClusterState, command: Command): string {
 
 test('a collection is created once, with its shards, up to the bound', () => {
   const state = apply(emptyClusterState, create('a'), create('b'), create('c'));
-  assert.deepEqual(findCollection(state, 'a')?.shardIds, [0, 1]);
+  assert.deepEqual([...(findCollection(state, 'a')?.shards.keys() ?? [])], [0, 1]);
   assert.equal(refusal(state, create('a')), 'already_exists: Collection `a` already exists!');
   assert.match(refusal(state, create('d')), /Max collections limit reached: 3$/);
 });

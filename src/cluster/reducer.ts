@@ -4,7 +4,7 @@
 // state is checked.
 
 import { unreachable } from '../base/assert.ts';
-import type { ClusterState, CollectionState } from '../model/cluster-state.ts';
+import type { ClusterState, CollectionState, ShardState } from '../model/cluster-state.ts';
 import { findCollection } from '../model/cluster-state.ts';
 import type {
   CollectionConfig,
@@ -48,7 +48,7 @@ export function reduce(state: ClusterState, command: Command): Reduction {
         return new Map([...schema].filter(([field]) => field !== command.field));
       });
     default:
-      return unreachable(command);
+      return refused(state, 'not_implemented', command.kind);
   }
 }
 
@@ -91,8 +91,21 @@ function createCollection(
         `Max collections limit reached: ${collectionCountMax}`,
     );
   }
-  const shardIds = Array.from({ length: config.params.shard_number }, (_, index) => index);
-  const collection = { name, uuid, config, schema: new Map(), shardIds };
+  const shards = new Map<number, ShardState>();
+  for (const [shardId, peers] of command.distribution) {
+    const replicas = new Map(peers.map((peerId) => [peerId, command.initialState]));
+    shards.set(shardId, { replicas, key: null, serial: shards.size });
+  }
+  const collection: CollectionState = {
+    name,
+    uuid,
+    config,
+    schema: new Map(),
+    shards,
+    transfers: [],
+    resharding: null,
+    nextSerial: shards.size,
+  };
   return applied(withCollection(state, collection), state);
 }
 
@@ -103,7 +116,7 @@ function deleteCollection(state: ClusterState, name: string): Reduction {
   const kept = [...state.aliases].filter(([, target]) => target !== name);
   // The same map when nothing changed, so that nobody stores it again.
   const aliases = kept.length === state.aliases.size ? state.aliases : new Map(kept);
-  return applied({ collections, aliases }, state);
+  return applied({ ...state, collections, aliases }, state);
 }
 
 function updateCollection(state: ClusterState, name: string, patch: CollectionPatch): Reduction {

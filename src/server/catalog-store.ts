@@ -6,38 +6,73 @@
 //   <storage>/aliases/data.json
 //   <storage>/.deleted/<uuid>   directories that are being erased; emptied at start
 
+import type { PeerId } from '../base/ids.ts';
 import type { Disk, Logger } from '../io/ports.ts';
-import type { ClusterState, CollectionState } from '../model/cluster-state.ts';
+import {
+  type ClusterState,
+  type CollectionState,
+  emptyClusterState,
+  type ReplicaState,
+  type ShardState,
+} from '../model/cluster-state.ts';
 import type { CollectionConfig, VectorParams } from '../model/collection-config.ts';
 import type { PayloadFieldSchema } from '../model/payload-schema.ts';
 import { RequestError } from '../model/request-error.ts';
 import { readJson, writeJsonAtomic } from '../storage/atomic-file.ts';
 import { CorruptFileError } from '../storage/corrupt-file.ts';
 
-const formatVersion = 1;
+const formatVersion = 2;
 const directoryNameBytesMax = 255;
 
-interface StoredCollection {
-  readonly format: number;
+/** The document as tools read it: `params` and its siblings are the collection's config. */
+type StoredConfig = Omit<CollectionConfig, 'params'> & {
+  readonly params: Omit<CollectionConfig['params'], 'vectors'> & {
+    readonly vectors:
+      | { readonly single: VectorParams }
+      | { readonly named: readonly (readonly [string, VectorParams])[] };
+  };
+};
+
+interface StoredShard {
+  readonly id: number;
+  readonly serial: number;
+  readonly key: string | null;
+  /** The key is a number; in JSON that would not be exact. */
+  readonly has_number_key: boolean;
+  readonly replicas: readonly (readonly [string, ReplicaState])[];
+}
+
+interface StoredCollection extends StoredConfig {
+  readonly format: 2;
+  readonly uuid: string;
+  /** Whose replicas are the ones in this storage. */
+  readonly this_peer_id: string;
+  readonly shards: readonly StoredShard[];
+  readonly next_serial: number;
+  readonly payload_schema: readonly (readonly [string, PayloadFieldSchema])[];
+}
+
+/** Before there were replicas: all shards are here. */
+interface StoredCollectionV1 {
+  readonly format: 1;
   readonly uuid: string;
   readonly shard_ids: readonly number[];
-  readonly config: Omit<CollectionConfig, 'params'> & {
-    readonly params: Omit<CollectionConfig['params'], 'vectors'> & {
-      readonly vectors:
-        | { readonly single: VectorParams }
-        | { readonly named: readonly (readonly [string, VectorParams])[] };
-    };
-  };
+  readonly config: StoredConfig;
   readonly payload_schema: readonly (readonly [string, PayloadFieldSchema])[];
 }
 
 export class CatalogStore {
   readonly #disk: Disk;
   readonly #root: string;
+  readonly #ownPeerId: PeerId;
   readonly #log: Logger;
 
-  constructor(options: { readonly storagePath: string }, ports: { disk: Disk; log: Logger }) {
+  constructor(
+    options: { readonly storagePath: string; readonly ownPeerId: PeerId },
+    ports: { disk: Disk; log: Logger },
+  ) {
     this.#root = options.storagePath;
+    this.#ownPeerId = options.ownPeerId;
     this.#disk = ports.disk;
     this.#log = ports.log;
   }
@@ -58,7 +93,7 @@ export class CatalogStore {
       const collection = await this.#loadCollection(entry.name);
       if (collection !== null) collections.set(entry.name, collection);
     }
-    return { collections, aliases: await this.#loadAliases(collections) };
+    return { ...emptyClusterState, collections, aliases: await this.#loadAliases(collections) };
   }
 
   /** Makes room for a new collection: its directory exists and is empty afterwards. */
@@ -80,7 +115,7 @@ export class CatalogStore {
   }
 
   async saveCollection(collection: CollectionState): Promise<void> {
-    const stored = encodeCollection(collection);
+    const stored = encodeCollection(collection, this.#ownPeerId);
     await writeJsonAtomic(
       this.#disk,
       `${this.#collectionPath(collection.name)}/config.json`,
@@ -118,17 +153,20 @@ export class CatalogStore {
 
   async #loadCollection(name: string): Promise<CollectionState | null> {
     const path = `${this.#collectionPath(name)}/config.json`;
-    const stored = (await readJson(this.#disk, path)) as StoredCollection | null;
+    const stored = (await readJson(this.#disk, path)) as
+      | StoredCollection
+      | StoredCollectionV1
+      | null;
     if (stored === null) {
       this.#log.warn(`Collection config is not found in the collection directory, skipping`, {
         collection: name,
       });
       return null;
     }
-    if (stored.format !== formatVersion) {
-      throw new CorruptFileError(path, 0, `format ${stored.format}, expected ${formatVersion}`);
-    }
-    return decodeCollection(name, stored);
+    if (stored.format === 1) return decodeCollectionV1(name, stored, this.#ownPeerId);
+    if (stored.format === formatVersion) return decodeCollection(name, stored, this.#ownPeerId);
+    const { format } = stored as { readonly format: unknown };
+    throw new CorruptFileError(path, 0, `format ${format}, expected at most ${formatVersion}`);
   }
 
   async #loadAliases(
@@ -141,36 +179,86 @@ export class CatalogStore {
   }
 }
 
-function encodeCollection(collection: CollectionState): StoredCollection {
+function encodeCollection(collection: CollectionState, ownPeerId: PeerId): StoredCollection {
   const { vectors } = collection.config.params;
   return {
     format: formatVersion,
     uuid: collection.uuid,
-    shard_ids: collection.shardIds,
-    config: {
-      ...collection.config,
-      params: {
-        ...collection.config.params,
-        vectors: 'single' in vectors ? vectors : { named: [...vectors.named] },
-      },
+    this_peer_id: String(ownPeerId),
+    shards: [...collection.shards].map(([id, { serial, key, replicas }]) => ({
+      id,
+      serial,
+      key: key === null ? null : String(key),
+      has_number_key: typeof key === 'bigint',
+      replicas: [...replicas].map(([peerId, state]) => [String(peerId), state] as const),
+    })),
+    next_serial: collection.nextSerial,
+    ...collection.config,
+    params: {
+      ...collection.config.params,
+      vectors: 'single' in vectors ? vectors : { named: [...vectors.named] },
     },
     payload_schema: [...collection.schema],
   };
 }
 
-function decodeCollection(name: string, stored: StoredCollection): CollectionState {
-  const { vectors } = stored.config.params;
+function decodeCollection(
+  name: string,
+  stored: StoredCollection,
+  ownPeerId: PeerId,
+): CollectionState {
+  const { format, uuid, this_peer_id, shards, next_serial, payload_schema, ...config } = stored;
+  // A copied or restored storage whose identity was lost: what was that peer's is this one's now.
+  const peerId = (text: string) => (text === this_peer_id ? ownPeerId : BigInt(text));
+  return {
+    name,
+    uuid,
+    config: decodeConfig(config),
+    schema: new Map(payload_schema),
+    shards: new Map(
+      shards.map((shard) => [
+        shard.id,
+        {
+          serial: shard.serial,
+          key: shard.has_number_key && shard.key !== null ? BigInt(shard.key) : shard.key,
+          replicas: new Map(shard.replicas.map(([peer, state]) => [peerId(peer), state])),
+        },
+      ]),
+    ),
+    transfers: [],
+    resharding: null,
+    nextSerial: next_serial,
+  };
+}
+
+function decodeCollectionV1(
+  name: string,
+  stored: StoredCollectionV1,
+  ownPeerId: PeerId,
+): CollectionState {
+  const shards = stored.shard_ids.map((id, serial): [number, ShardState] => [
+    id,
+    { serial, key: null, replicas: new Map([[ownPeerId, 'Active']]) },
+  ]);
   return {
     name,
     uuid: stored.uuid,
-    shardIds: stored.shard_ids,
-    config: {
-      ...stored.config,
-      params: {
-        ...stored.config.params,
-        vectors: 'single' in vectors ? vectors : { named: new Map(vectors.named) },
-      },
-    },
+    config: decodeConfig(stored.config),
     schema: new Map(stored.payload_schema),
+    shards: new Map(shards),
+    transfers: [],
+    resharding: null,
+    nextSerial: shards.length,
+  };
+}
+
+function decodeConfig(stored: StoredConfig): CollectionConfig {
+  const { vectors } = stored.params;
+  return {
+    ...stored,
+    params: {
+      ...stored.params,
+      vectors: 'single' in vectors ? vectors : { named: new Map(vectors.named) },
+    },
   };
 }

@@ -1,6 +1,7 @@
 // What the services of one worker thread need of the node: the agreed state, its shards, and a way
 // to change the state. The threads implement it; tests use an engine in one thread.
 
+import type { PeerId } from '../base/ids.ts';
 import type { Command } from '../cluster/commands.ts';
 import type { ShardAccess } from '../collection/shard-access.ts';
 import type { ClusterState } from '../model/cluster-state.ts';
@@ -13,6 +14,7 @@ export type ProposalOutcome =
 
 export interface Engine {
   readonly settings: Settings;
+  readonly ownPeerId: PeerId;
   /** Changes between two calls; take it once per request. */
   state(): ClusterState;
   /** The shard must belong to a collection of `state()`. */

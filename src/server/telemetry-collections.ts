@@ -1,6 +1,6 @@
 // The part of telemetry about one collection and its shards, by level of detail.
 
-import type { CollectionState } from '../model/cluster-state.ts';
+import { type CollectionState, shardIdsOf } from '../model/cluster-state.ts';
 import {
   type CollectionConfig,
   type CollectionParams,
@@ -29,7 +29,7 @@ export function collectionTelemetry(described: DescribedCollection, level: numbe
   if (level < 3) return base;
   return {
     ...base,
-    shards: collection.shardIds.map((id, index) => ({
+    shards: shardIdsOf(collection).map((id, index) => ({
       id,
       key: null,
       local: shards[index] === undefined ? null : shardTelemetry(collection, shards[index], level),

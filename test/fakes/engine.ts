@@ -17,6 +17,7 @@ import { NaiveShard } from './naive-shard.ts';
 
 export class FakeEngine implements Engine {
   readonly settings: Settings;
+  readonly ownPeerId = 1n;
   #state = emptyClusterState;
   readonly #shards = new Map<string, NaiveShard>();
   /** Tests put a server's counters here. */

@@ -55,7 +55,13 @@ class Node {
       {
         workerCount,
         spawnWorker: (workerIndex) => {
-          const workerData: WorkerStart = { workerIndex, slotCount, cpuCount: 2, settings };
+          const workerData: WorkerStart = {
+            workerIndex,
+            ownPeerId: 1n,
+            slotCount,
+            cpuCount: 2,
+            settings,
+          };
           const thread = new Worker(new URL('worker.ts', bin), { workerData });
           this.workers[workerIndex] = thread;
           return thread;
@@ -67,7 +73,7 @@ class Node {
       },
       {
         store: new CatalogStore(
-          { storagePath: settings.storage.storage_path },
+          { storagePath: settings.storage.storage_path, ownPeerId: 1n },
           { disk: new NativeDisk(), log: logger },
         ),
         builders,

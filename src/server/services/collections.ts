@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AliasAction, CollectionPatch, Command } from '../../cluster/commands.ts';
 import { type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
-import { type CollectionState, findCollection } from '../../model/cluster-state.ts';
+import { type CollectionState, findCollection, shardIdsOf } from '../../model/cluster-state.ts';
 import type { PayloadFieldSchema } from '../../model/payload-schema.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { UpdateOperation } from '../../model/update.ts';
@@ -64,6 +64,11 @@ export class CollectionService {
         name,
         uuid: randomUUID(),
         config,
+        distribution: Array.from({ length: config.params.shard_number }, (_, shardId) => [
+          shardId,
+          [this.#engine.ownPeerId],
+        ]),
+        initialState: 'Active',
         collectionCountMax: settings.storage.max_collections,
       },
       timeoutMs,
@@ -100,7 +105,9 @@ export class CollectionService {
 
   async info(nameOrAlias: string): Promise<CollectionInfo> {
     const collection = this.require(nameOrAlias);
-    const shards = collection.shardIds.map((id) => this.#engine.shard(collection.uuid, id).info());
+    const shards = shardIdsOf(collection).map((id) =>
+      this.#engine.shard(collection.uuid, id).info(),
+    );
     return { collection, shards: await Promise.all(shards) };
   }
 
@@ -138,7 +145,7 @@ export class CollectionService {
   ): Promise<UpdateResult> {
     await this.#engine.propose(command, agreementMs);
     const collection = this.require(command.collection);
-    const shards = collection.shardIds.map((id) => this.#engine.shard(collection.uuid, id));
+    const shards = shardIdsOf(collection).map((id) => this.#engine.shard(collection.uuid, id));
     return resultOf(await writeUpdate(shards, operation, options));
   }
 }

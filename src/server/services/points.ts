@@ -3,7 +3,7 @@
 // as a whole, whether the client waits or not.
 
 import { type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
-import type { CollectionState } from '../../model/cluster-state.ts';
+import { type CollectionState, shardIdsOf } from '../../model/cluster-state.ts';
 import { vectorParamsByName } from '../../model/collection-config.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { UpdateMode, UpdateOperation } from '../../model/update.ts';
@@ -44,7 +44,7 @@ export class PointService {
   ): Promise<UpdateResult> {
     const collection = requireCollection(this.#engine, collectionName);
     const operation = storableChange(change, collection);
-    const shards = collection.shardIds.map((id) => this.#engine.shard(collection.uuid, id));
+    const shards = shardIdsOf(collection).map((id) => this.#engine.shard(collection.uuid, id));
     return resultOf(await writeUpdate(shards, operation, options));
   }
 

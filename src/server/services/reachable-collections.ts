@@ -1,14 +1,14 @@
 // Every collection with what its shards tell, for reports that must not fail because one collection
 // is being created or deleted, or because the thread of one shard is gone.
 
-import type { CollectionState } from '../../model/cluster-state.ts';
+import { type CollectionState, shardIdsOf } from '../../model/cluster-state.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { ShardInfo } from '../../shard/shard-info.ts';
 import type { Engine } from '../engine.ts';
 
 export interface DescribedCollection {
   readonly collection: CollectionState;
-  /** In the order of `shardIds`; those that do not answer are left out. */
+  /** By shard id, ascending; those that do not answer are left out. */
   readonly shards: readonly ShardInfo[];
 }
 
@@ -16,7 +16,7 @@ export function reachableCollections(engine: Engine): Promise<readonly Described
   const collections = [...engine.state().collections.values()];
   return Promise.all(
     collections.map(async (collection) => {
-      const infos = collection.shardIds.map((id) => shardInfo(engine, collection.uuid, id));
+      const infos = shardIdsOf(collection).map((id) => shardInfo(engine, collection.uuid, id));
       const shards = (await Promise.all(infos)).filter((info) => info !== null);
       return { collection, shards };
     }),

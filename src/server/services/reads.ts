@@ -6,7 +6,7 @@ import { assert } from '../../base/assert.ts';
 import { JsonFloat } from '../../base/json-value.ts';
 import { readShards } from '../../collection/read-path.ts';
 import { normalizeCosine } from '../../kernels/normalize.ts';
-import { type CollectionState, findCollection } from '../../model/cluster-state.ts';
+import { type CollectionState, findCollection, shardIdsOf } from '../../model/cluster-state.ts';
 import type { Distance } from '../../model/collection-config.ts';
 import type { Filter } from '../../model/filter.ts';
 import { indexCapabilities, type PayloadFieldType } from '../../model/payload-schema.ts';
@@ -252,7 +252,7 @@ export class ReadService {
     request: Request,
     timeoutMs: number,
   ): Promise<Answer<Request['kind']>> {
-    const shards = collection.shardIds.map((id) => this.#engine.shard(collection.uuid, id));
+    const shards = shardIdsOf(collection).map((id) => this.#engine.shard(collection.uuid, id));
     const answer = await readShards(shards, request, timeoutMs);
     assert(answer.kind === request.kind, () => `a ${answer.kind} for a ${request.kind}`);
     return answer as Answer<Request['kind']>;

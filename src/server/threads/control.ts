@@ -11,7 +11,7 @@ import type { Command } from '../../cluster/commands.ts';
 import { type CommandOutcome, reduce } from '../../cluster/reducer.ts';
 import type { Logger } from '../../io/ports.ts';
 import type { ClusterState, CollectionState } from '../../model/cluster-state.ts';
-import { emptyClusterState } from '../../model/cluster-state.ts';
+import { emptyClusterState, shardIdsOf } from '../../model/cluster-state.ts';
 import {
   type OptimizerConfig,
   type ShardConfig,
@@ -224,7 +224,7 @@ export class Control {
   async #update(old: CollectionState, collection: CollectionState): Promise<void> {
     await this.#store.saveCollection(collection);
     if (old.config === collection.config) return;
-    for (const shardId of collection.shardIds) {
+    for (const shardId of shardIdsOf(collection)) {
       const key = shardKey(collection.uuid, shardId);
       if (this.#broken.has(key)) continue;
       const config = this.#shardConfig(collection);
@@ -241,7 +241,7 @@ export class Control {
   // --- shards ---
 
   async #load(collection: CollectionState): Promise<void> {
-    for (const shardId of collection.shardIds) {
+    for (const shardId of shardIdsOf(collection)) {
       const key = this.#assignOwner(collection, shardId);
       if (this.#options.recoveryMode === null) await this.#loadShard(collection, shardId);
       else await this.#breakShard(key, this.#options.recoveryMode);
@@ -279,7 +279,7 @@ export class Control {
   }
 
   async #openShards(collection: CollectionState): Promise<void> {
-    for (const shardId of collection.shardIds) {
+    for (const shardId of shardIdsOf(collection)) {
       this.#assignOwner(collection, shardId);
       await this.#openShard(collection, shardId);
     }
@@ -304,7 +304,7 @@ export class Control {
   }
 
   async #closeShards(collection: CollectionState): Promise<void> {
-    for (const shardId of collection.shardIds) {
+    for (const shardId of shardIdsOf(collection)) {
       const key = shardKey(collection.uuid, shardId);
       await this.#callAll((port) => port.call('close_shard', { key }));
       this.#owners.delete(key);
@@ -400,7 +400,7 @@ export class Control {
       }
     }
     for (const collection of this.#state.collections.values()) {
-      for (const shardId of collection.shardIds) {
+      for (const shardId of shardIdsOf(collection)) {
         const key = shardKey(collection.uuid, shardId);
         if (this.#owners.get(key) !== workerIndex || this.#broken.has(key)) continue;
         await this.#loadShard(collection, shardId);

@@ -6,6 +6,7 @@
 //   control ──BuilderCalls──► builder ──BuilderUpCalls──► control
 
 import type { MessagePort } from 'node:worker_threads';
+import type { PeerId } from '../../base/ids.ts';
 import type { Command } from '../../cluster/commands.ts';
 import type { CollectionState } from '../../model/cluster-state.ts';
 import type { ShardConfig } from '../../model/collection-config.ts';
@@ -102,6 +103,7 @@ export interface PublishedView {
 /** What a worker thread is started with. */
 export interface WorkerStart {
   readonly workerIndex: number;
+  readonly ownPeerId: PeerId;
   /** Kernel scratch slots of a segment: one for each worker and builder. */
   readonly slotCount: number;
   readonly cpuCount: number;

@@ -2,6 +2,7 @@
 // the shards. It is the `Engine` of the API on its thread, and does what control tells it.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { PeerId } from '../../base/ids.ts';
 import type { Command } from '../../cluster/commands.ts';
 import type { ShardAccess } from '../../collection/shard-access.ts';
 import { DiskError } from '../../io/ports.ts';
@@ -37,6 +38,7 @@ export interface ClientListener {
 
 export interface WorkerRuntimeOptions {
   readonly workerIndex: number;
+  readonly ownPeerId: PeerId;
   readonly settings: Settings;
   readonly shardLimits: Omit<LocalShardOptions, 'directory' | 'config' | 'schema'>;
   readonly createListener: (engine: Engine) => ClientListener;
@@ -48,6 +50,7 @@ type Link = ThreadPort<PeerCalls, PeerCalls>;
 
 export class WorkerRuntime implements Engine {
   readonly settings: Settings;
+  readonly ownPeerId: PeerId;
   readonly #options: WorkerRuntimeOptions;
   readonly #control: ThreadPort<ControlCalls, WorkerCalls>;
   readonly #listener: ClientListener;
@@ -60,6 +63,7 @@ export class WorkerRuntime implements Engine {
 
   constructor(port: PortLike, options: WorkerRuntimeOptions) {
     this.settings = options.settings;
+    this.ownPeerId = options.ownPeerId;
     this.#options = options;
     this.#listener = options.createListener(this);
     this.#control = new ThreadPort<ControlCalls, WorkerCalls>(
@@ -162,7 +166,11 @@ export class WorkerRuntime implements Engine {
       if (collection === null) collections.delete(name);
       else collections.set(name, collection);
     }
-    this.#state = { collections, aliases: change.aliases ?? this.#state.aliases };
+    this.#state = {
+      ...this.#state,
+      collections,
+      aliases: change.aliases ?? this.#state.aliases,
+    };
     return null;
   }
 

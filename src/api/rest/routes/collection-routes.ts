@@ -1,5 +1,6 @@
 // Endpoints on collections, aliases and payload indexes.
 
+import { shardIdsOf } from '../../../model/cluster-state.ts';
 import { RequestError } from '../../../model/request-error.ts';
 import { decodeAliasActions } from '../decode/aliases.ts';
 import { decodeCreateCollection } from '../decode/create-collection.ts';
@@ -95,7 +96,7 @@ export const collectionRoutes: readonly Route[] = [
       const name = collectionName(input);
       return async () => {
         const { collection, shards } = await collections.info(name);
-        const local = collection.shardIds.map((shard_id, index) => ({
+        const local = shardIdsOf(collection).map((shard_id, index) => ({
           shard_id,
           points_count: shards[index]?.pointCount ?? 0,
           state: 'Active',
