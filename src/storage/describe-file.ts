@@ -1,12 +1,20 @@
 // Any storage file in words, for people: what `bin/inspect.ts` prints. Reads only, takes no lock,
 // so it may look at a live directory. Damage is described, not thrown.
 import { type Disk, DiskError, type DiskFile } from '../io/ports.ts';
+import type { Entry } from '../raft/messages.ts';
 import { decodeAtomic, magicText, readFile } from './atomic-file.ts';
 import { verifyColumn } from './column-file.ts';
 import { CorruptFileError } from './corrupt-file.ts';
 import { joinPath } from './file-path.ts';
 import { decodeManifest, manifestMagic } from './manifest.ts';
-import { fileHeaderBytes, RecordReader, readFileHeader } from './record-file.ts';
+import {
+  decodeRaftLogRecord,
+  decodeSnapshot,
+  isRaftLogRecord,
+  type RaftLogRecord,
+} from './raft-log-codec.ts';
+import { atomicHeaderBytes, decodeInFile, raftSnapshotMagic } from './raft-log-files.ts';
+import { fileHeaderBytes, RecordReader, readFileHeader, recordHeaderBytes } from './record-file.ts';
 import { ackedMagic, decodeAcked } from './wal-acked.ts';
 
 /** A few words about the content of a log record. */
@@ -70,9 +78,46 @@ function* describeRecords(file: DiskFile, describePayload: DescribePayload): Gen
       return;
     }
     const { lsn, payload, durableLsn } = step;
-    const words = describePayload(payload);
+    const words = isRaftLogRecord(payload)
+      ? describeRaftLogRecord(file.path, offset, payload)
+      : describePayload(payload);
     yield `  record ${lsn} at ${offset}: ${payload.length} bytes, durable to ${durableLsn}, ${words}`;
   }
+}
+
+function describeRaftLogRecord(path: string, offset: number, payload: Uint8Array): string {
+  const startAt = offset + recordHeaderBytes;
+  const record = decodeInFile(path, startAt, () => decodeRaftLogRecord(payload));
+  const words: string[] = [];
+  if (record.hardState !== null) {
+    const { term, vote, commitIndex } = record.hardState;
+    words.push(`term ${term}, vote ${vote ?? 'none'}, commit ${commitIndex}`);
+  }
+  words.push(record.kind === 'start' ? wordsOfBase(record) : wordsOfEntries(record.entries));
+  return `Raft: ${words.filter((word) => word !== '').join(', ')}`;
+}
+
+function wordsOfBase({ base, sealedCount }: RaftLogRecord & { readonly kind: 'start' }): string {
+  const follows = base === null ? 'no snapshot' : `snapshot ${base.index} of term ${base.term}`;
+  return `${follows} before, begins with records: ${sealedCount}`;
+}
+
+function wordsOfEntries(entries: readonly Entry[]): string {
+  const words = entries.map(({ kind, index, term, data }) => {
+    return `${kind} ${index} of term ${term} (${data.length} bytes)`;
+  });
+  return words.join(', ');
+}
+
+function describeSnapshot(path: string, body: Uint8Array): string {
+  const snapshot = decodeInFile(path, atomicHeaderBytes, () => decodeSnapshot(body));
+  const { index, term, membership, data } = snapshot;
+  const { leavesByItself, ...lists } = membership;
+  const members = Object.entries(lists)
+    .filter(([, ids]) => ids.length > 0)
+    .map(([name, ids]) => `${name} ${ids.join(' ')}`);
+  if (leavesByItself) members.push('leaves by itself');
+  return `snapshot ${index} of term ${term}: ${data.length} bytes, ${members.join(', ')}`;
 }
 
 async function describeColumn(disk: Disk, path: string): Promise<string> {
@@ -89,6 +134,7 @@ function* describeOther(path: string, magic: string, bytes: Uint8Array | null): 
   const { version, body } = decodeAtomic(path, bytes, magic);
   yield `  ${magic} version ${version}: ${body.length} bytes, checksum holds`;
   if (magic === ackedMagic) yield `  acknowledged up to record ${decodeAcked(body)}`;
+  if (magic === raftSnapshotMagic) yield `  ${describeSnapshot(path, body)}`;
   if (magic !== manifestMagic) return;
   yield indented(JSON.stringify(decodeManifest(path, body), null, 2));
 }

@@ -154,14 +154,15 @@ export class RaftLog {
   }
 
   /** Does not sync what was saved without `mustSync`. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     assert(!this.#busy, 'the log is closed while it works');
-    if (this.#closed) return;
+    if (this.#closed) return Promise.resolve();
     this.#closed = true;
     const { directory, lock } = this.#place;
     this.#failure ??= new DiskError('closed', directory, 'the log is closed');
     this.#file.close();
     lock.release();
+    return Promise.resolve();
   }
 
   async #alone(action: () => Promise<void>): Promise<void> {
