@@ -5,6 +5,7 @@ import type { PeerId } from '../base/ids.ts';
 import type { Command } from '../cluster/commands.ts';
 import type { ShardAccess } from '../collection/shard-access.ts';
 import type { ClusterState } from '../model/cluster-state.ts';
+import type { ClusterAccess } from './cluster-access.ts';
 import type { Settings } from './config/settings.ts';
 
 /** What `propose` came to, once every thread works with the new state. */
@@ -15,6 +16,8 @@ export type ProposalOutcome =
 export interface Engine {
   readonly settings: Settings;
   readonly ownPeerId: PeerId;
+  /** `null`: the node stands alone. */
+  readonly cluster: ClusterAccess | null;
   /** Changes between two calls; take it once per request. */
   state(): ClusterState;
   /** The shard must belong to a collection of `state()`. */

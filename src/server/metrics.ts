@@ -3,6 +3,7 @@
 import type { CollectionState } from '../model/cluster-state.ts';
 import type { ShardInfo } from '../shard/shard-info.ts';
 import type { Engine, RequestSeries } from './engine.ts';
+import { clusterFamilies, replicaFamilies } from './metrics-cluster.ts';
 import { memoryNumbers, processNumbers } from './metrics-process.ts';
 import { durationBounds, sumRequestSeries } from './metrics-requests.ts';
 import { type Labels, type MetricFamily, type MetricType, metricsText } from './metrics-text.ts';
@@ -16,15 +17,17 @@ export interface MetricsOptions {
 }
 
 export async function formatMetrics(engine: Engine, options: MetricsOptions): Promise<string> {
-  const [report, collections, process] = await Promise.all([
+  const [report, collections, process, status] = await Promise.all([
     engine.processReport(),
     reachableCollections(engine),
     processNumbers(),
+    engine.cluster?.status() ?? null,
   ]);
   const families = [
     ...appFamilies(engine),
     ...collectionFamilies(collections),
-    gauge('cluster_enabled', 'is cluster support enabled', 0),
+    ...replicaFamilies(engine),
+    ...clusterFamilies(engine, status),
     ...requestFamilies(sumRequestSeries(report.requests, options.perCollection), options),
     ...Object.entries<number>({ ...memoryNumbers() }).map(([name, value]) =>
       gauge(`memory_${name}`, `Memory of the process: ${name.replace('_bytes', '')}`, value),
@@ -78,7 +81,6 @@ function collectionFamilies(collections: Described): readonly MetricFamily[] {
     }));
     return family(name, help, 'gauge', samples);
   };
-  const replicas = collections.length === 0 ? [] : [{ value: 1 }];
   const vectors = collections.reduce((sum, { shards }) => sum + vectorCount(shards), 0);
   return [
     gauge('collections_total', 'number of collections', collections.length),
@@ -102,21 +104,6 @@ function collectionFamilies(collections: Described): readonly MetricFamily[] {
       'number of pending operations in the update queues per collection',
       (shards) => sumOf(shards, (shard) => shard.updateQueueLength),
     ),
-    perCollection('collection_shard_transfer_incoming', 'incoming shard transfers', () => 0),
-    perCollection('collection_shard_transfer_outgoing', 'outgoing shard transfers', () => 0),
-    family(
-      'collection_active_replicas_min',
-      'minimum number of active replicas across all shards',
-      'gauge',
-      replicas,
-    ),
-    family(
-      'collection_active_replicas_max',
-      'maximum number of active replicas across all shards',
-      'gauge',
-      replicas,
-    ),
-    gauge('collection_dead_replicas', 'total amount of dead replicas across all shards', 0),
   ];
 }
 

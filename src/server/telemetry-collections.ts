@@ -1,17 +1,28 @@
 // The part of telemetry about one collection and its shards, by level of detail.
 
-import { type CollectionState, shardIdsOf } from '../model/cluster-state.ts';
+import type { PeerId } from '../base/ids.ts';
+import type { CollectionState, ShardState } from '../model/cluster-state.ts';
 import {
   type CollectionConfig,
   type CollectionParams,
   vectorConfigs,
 } from '../model/collection-config.ts';
 import type { SegmentReport, ShardInfo } from '../shard/shard-info.ts';
+import {
+  peerNumber,
+  reshardingDocument,
+  shardKeyMember,
+  transferDocument,
+} from './cluster-documents.ts';
 import { collectionStatus, optimizerError, sumOf } from './services/collections.ts';
 import type { DescribedCollection } from './services/reachable-collections.ts';
 
-export function collectionTelemetry(described: DescribedCollection, level: number): object {
-  const { collection, shards } = described;
+export function collectionTelemetry(
+  described: DescribedCollection,
+  ownPeerId: PeerId,
+  level: number,
+): object {
+  const { collection, shards, shardsById } = described;
   const error = optimizerError(shards);
   const status = error === null ? 'ok' : { error };
   if (level < 2) {
@@ -29,21 +40,31 @@ export function collectionTelemetry(described: DescribedCollection, level: numbe
   if (level < 3) return base;
   return {
     ...base,
-    shards: shardIdsOf(collection).map((id, index) => ({
-      id,
-      key: null,
-      local: shards[index] === undefined ? null : shardTelemetry(collection, shards[index], level),
-      remote: [],
-      replicate_states: { '0': 'Active' },
-      partial_snapshot: {
-        ongoing_create_snapshot_requests: 0,
-        is_recovering: false,
-        recovery_timestamp: 0,
-      },
-    })),
-    transfers: [],
-    resharding: [],
+    shards: [...collection.shards].map(([id, shard]) => {
+      const local = shardsById.get(id);
+      const peers = [...shard.replicas.keys()].filter((peerId) => peerId !== ownPeerId);
+      return {
+        id,
+        key: null,
+        ...shardKeyMember('key', shard.key),
+        local: local === undefined ? null : shardTelemetry(collection, local, level),
+        remote: peers.map((peerId) => ({ shard_id: id, peer_id: peerNumber(peerId) })),
+        replicate_states: replicaStates(shard),
+        partial_snapshot: {
+          ongoing_create_snapshot_requests: 0,
+          is_recovering: false,
+          recovery_timestamp: 0,
+        },
+      };
+    }),
+    transfers: collection.transfers.map(transferDocument),
+    resharding: collection.resharding === null ? [] : [reshardingDocument(collection.resharding)],
   };
+}
+
+/** `{"<peer id>": "Active"}` */
+function replicaStates({ replicas }: ShardState): object {
+  return Object.fromEntries([...replicas].map(([peerId, state]) => [String(peerId), state]));
 }
 
 function vectorCount(shard: ShardInfo): number {

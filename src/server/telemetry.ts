@@ -12,6 +12,7 @@ import {
 } from './services/reachable-collections.ts';
 import { apiVersion } from './services/version.ts';
 import { anonymized, shortHash } from './telemetry-anonymize.ts';
+import { clusterTelemetrySection } from './telemetry-cluster.ts';
 import { collectionTelemetry } from './telemetry-collections.ts';
 
 export interface TelemetryOptions {
@@ -23,15 +24,16 @@ export interface TelemetryOptions {
 
 export async function telemetryReport(engine: Engine, options: TelemetryOptions): Promise<object> {
   const level = options.detailsLevel;
-  const [report, described] = await Promise.all([
+  const [report, described, status] = await Promise.all([
     engine.processReport(),
     level >= 1 ? reachableCollections(engine) : [],
+    engine.cluster?.status() ?? null,
   ]);
   const document = {
     id: processId(report),
     app: appTelemetry(engine, report, level),
     collections: collectionsTelemetry(engine, described, options),
-    cluster: { enabled: false, resharding_enabled: engine.settings.cluster.resharding_enabled },
+    cluster: clusterTelemetrySection(engine, status, level),
     requests: requestsTelemetry(report.requests, options),
     ...(level >= 1
       ? {
@@ -112,7 +114,9 @@ function collectionsTelemetry(
   if (options.detailsLevel < 1) return base;
   return {
     ...base,
-    collections: described.map((one) => collectionTelemetry(one, options.detailsLevel)),
+    collections: described.map((one) =>
+      collectionTelemetry(one, engine.ownPeerId, options.detailsLevel),
+    ),
     snapshots: described.map(({ collection }) => ({
       id: collection.name,
       running_snapshots: 0,

@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { request as httpRequest } from 'node:http';
 import { createRestServer, type RestServer } from '../../src/api/rest/server.ts';
+import { type ClusterState, emptyClusterState } from '../../src/model/cluster-state.ts';
 import { defaultSettings, type Settings } from '../../src/server/config/settings.ts';
 import { FakeEngine } from '../fakes/engine.ts';
 import { schemaFaults } from './openapi-check.ts';
@@ -48,9 +49,12 @@ export const quietLogger = { debug: nothing, info: nothing, warn: nothing, error
 
 export type ServiceSettings = Partial<Settings['service']>;
 
-export async function startRig(service: ServiceSettings = {}): Promise<Rig> {
+export async function startRig(
+  service: ServiceSettings = {},
+  state: ClusterState = emptyClusterState,
+): Promise<Rig> {
   const settings = { ...defaultSettings, service: { ...defaultSettings.service, ...service } };
-  const engine = new FakeEngine(settings);
+  const engine = new FakeEngine(settings, state);
   const log: string[] = [];
   const note = (message: string, fields?: object) =>
     void log.push(`${message} ${JSON.stringify(fields ?? {})}`);

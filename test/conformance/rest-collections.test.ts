@@ -273,7 +273,7 @@ test('payload indexes are echoed as they were asked for', async () => {
 test('a node alone describes its shards and refuses what needs others', async () => {
   await rig.ok('PUT', '/collections/two', { shard_number: 2 });
   assert.deepEqual(await rig.ok('GET', '/collections/two/cluster'), {
-    peer_id: 0,
+    peer_id: 1,
     shard_count: 2,
     local_shards: [
       { shard_id: 0, points_count: 0, state: 'Active' },

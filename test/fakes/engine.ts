@@ -6,6 +6,7 @@ import { reduce } from '../../src/cluster/reducer.ts';
 import { type ClusterState, emptyClusterState } from '../../src/model/cluster-state.ts';
 import { vectorConfigs } from '../../src/model/collection-config.ts';
 import { RequestError } from '../../src/model/request-error.ts';
+import type { ClusterAccess } from '../../src/server/cluster-access.ts';
 import { defaultSettings, type Settings } from '../../src/server/config/settings.ts';
 import type {
   Engine,
@@ -18,13 +19,16 @@ import { NaiveShard } from './naive-shard.ts';
 export class FakeEngine implements Engine {
   readonly settings: Settings;
   readonly ownPeerId = 1n;
-  #state = emptyClusterState;
+  /** Tests that play a peer of a cluster put one here, and the state that goes with it. */
+  cluster: ClusterAccess | null = null;
+  #state: ClusterState;
   readonly #shards = new Map<string, NaiveShard>();
   /** Tests put a server's counters here. */
   requestSeries: () => readonly RequestSeries[] = () => [];
 
-  constructor(settings: Settings = defaultSettings) {
+  constructor(settings: Settings = defaultSettings, state: ClusterState = emptyClusterState) {
     this.settings = settings;
+    this.#state = state;
   }
 
   state(): ClusterState {

@@ -9,8 +9,9 @@ import { createKeyCheck } from '../auth/api-keys.ts';
 import { errorStatus, errorText } from '../status.ts';
 import { JsonWriter } from './json-writer.ts';
 import { QueryString } from './query-string.ts';
+import { RawBodyFault, readRawJson } from './raw-body.ts';
 import { AbortedRequest, BodyBudget, type BodyLimits, readBody } from './request-body.ts';
-import type { Reply } from './route.ts';
+import type { Reply, Route } from './route.ts';
 import type { RouteMatch } from './router.ts';
 import type { Answer } from './send.ts';
 
@@ -63,13 +64,18 @@ export class RequestAnswerer {
     if (caller?.kind === 'refused') return plainText(401, caller.text);
     if (match === null) return notFoundAnswer;
     const { route, params } = match;
-    const body = route.takesBody ? await readBody(request, this.#bodyLimits) : noBody;
+    const body = await this.#body(request, route);
     const input = { params, query: new QueryString(match.query), body };
     const run = route.prepare(input, this.#services);
     if (route.access === 'manage' && caller?.kind === 'allowed' && caller.access === 'read') {
       throw new RequestError('forbidden', 'Global manage access is required');
     }
     return this.#encode(await run(), startedAt);
+  }
+
+  #body(request: IncomingMessage, route: Route): Promise<Uint8Array> | Uint8Array {
+    if (route.takesRawJson) return readRawJson(request, this.#bodyLimits.budget);
+    return route.takesBody ? readBody(request, this.#bodyLimits) : noBody;
   }
 
   #encode(reply: Reply, startedAt: number): Answer {
@@ -87,6 +93,7 @@ export class RequestAnswerer {
   }
 
   #failure(error: unknown, startedAt: number): Answer {
+    if (error instanceof RawBodyFault) return plainText(error.status, error.message);
     const known = requestError(error);
     if (known === null) this.#reportBug(error);
     const shown = known ?? new RequestError('internal', 'unexpected failure, see the log');

@@ -106,6 +106,12 @@ export function operationTimeoutMs(query: QueryString): number {
   return milliseconds(seconds ?? consensusTimeoutSec);
 }
 
+/** The time limit of a report that asks every peer: `timeout` ≥ 1, else a minute. */
+export function telemetryTimeoutMs(query: QueryString): number {
+  const isGiven = query.get('timeout') !== null;
+  return isGiven ? operationTimeoutMs(query) : defaultTimeoutSec * 1000;
+}
+
 /** Timers take at most 2^31 − 1 ms: 24 days, which is as good as for ever here. */
 function milliseconds(seconds: number): number {
   return Math.min(seconds * 1000, 2 ** 31 - 1);

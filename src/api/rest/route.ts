@@ -35,6 +35,8 @@ export interface Route {
   /** `open`: without a key even where keys are configured. */
   readonly access: 'open' | 'read' | 'manage';
   readonly takesBody: boolean;
+  /** The body is one JSON value that is kept as it is (see raw-body.ts). */
+  readonly takesRawJson?: true;
   /** Point-level endpoints, whose requests are counted for `/metrics` and `/telemetry`. */
   readonly measured: boolean;
   readonly prepare: (input: RequestInput, services: Services) => Run;

@@ -5,7 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import type { AliasAction, CollectionPatch, Command } from '../../cluster/commands.ts';
 import { type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
-import { type CollectionState, findCollection, shardIdsOf } from '../../model/cluster-state.ts';
+import {
+  type CollectionState,
+  findCollection,
+  localShardIds,
+  shardIdsOf,
+} from '../../model/cluster-state.ts';
 import type { PayloadFieldSchema } from '../../model/payload-schema.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { UpdateOperation } from '../../model/update.ts';
@@ -16,6 +21,7 @@ import { resultOf, type UpdateResult } from './update-result.ts';
 
 export interface CollectionInfo {
   readonly collection: CollectionState;
+  /** Those that this peer has a replica of. */
   readonly shards: readonly ShardInfo[];
 }
 
@@ -105,7 +111,7 @@ export class CollectionService {
 
   async info(nameOrAlias: string): Promise<CollectionInfo> {
     const collection = this.require(nameOrAlias);
-    const shards = shardIdsOf(collection).map((id) =>
+    const shards = localShardIds(collection, this.#engine.ownPeerId).map((id) =>
       this.#engine.shard(collection.uuid, id).info(),
     );
     return { collection, shards: await Promise.all(shards) };

@@ -1,7 +1,7 @@
-// Every collection with what its shards tell, for reports that must not fail because one collection
-// is being created or deleted, or because the thread of one shard is gone.
+// Every collection with what its shards on this peer tell, for reports that must not fail because
+// one collection is being created or deleted, or because the thread of one shard is gone.
 
-import { type CollectionState, shardIdsOf } from '../../model/cluster-state.ts';
+import { type CollectionState, localShardIds } from '../../model/cluster-state.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { ShardInfo } from '../../shard/shard-info.ts';
 import type { Engine } from '../engine.ts';
@@ -9,6 +9,7 @@ import type { Engine } from '../engine.ts';
 export interface DescribedCollection {
   readonly collection: CollectionState;
   /** By shard id, ascending; those that do not answer are left out. */
+  readonly shardsById: ReadonlyMap<number, ShardInfo>;
   readonly shards: readonly ShardInfo[];
 }
 
@@ -16,9 +17,14 @@ export function reachableCollections(engine: Engine): Promise<readonly Described
   const collections = [...engine.state().collections.values()];
   return Promise.all(
     collections.map(async (collection) => {
-      const infos = shardIdsOf(collection).map((id) => shardInfo(engine, collection.uuid, id));
-      const shards = (await Promise.all(infos)).filter((info) => info !== null);
-      return { collection, shards };
+      const ids = localShardIds(collection, engine.ownPeerId);
+      const infos = await Promise.all(ids.map((id) => shardInfo(engine, collection.uuid, id)));
+      const shardsById = new Map<number, ShardInfo>();
+      for (const [index, id] of ids.entries()) {
+        const info = infos[index] ?? null;
+        if (info !== null) shardsById.set(id, info);
+      }
+      return { collection, shardsById, shards: [...shardsById.values()] };
     }),
   );
 }

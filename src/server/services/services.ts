@@ -2,6 +2,7 @@
 
 import type { Logger } from '../../io/ports.ts';
 import type { Engine } from '../engine.ts';
+import { ClusterService } from './cluster.ts';
 import { CollectionService } from './collections.ts';
 import { PointService } from './points.ts';
 import { ReadService } from './reads.ts';
@@ -9,6 +10,7 @@ import { ReadService } from './reads.ts';
 export interface Services {
   readonly engine: Engine;
   readonly logger: Logger;
+  readonly cluster: ClusterService;
   readonly collections: CollectionService;
   readonly points: PointService;
   readonly reads: ReadService;
@@ -19,6 +21,7 @@ export function createServices(engine: Engine, logger: Logger): Services {
   return {
     engine,
     logger,
+    cluster: new ClusterService(engine, (text) => logger.warn(text)),
     collections: new CollectionService(engine),
     points: new PointService(engine),
     reads,

@@ -94,10 +94,7 @@ export class Control {
     for (let index = 0; index < this.#options.workerCount; index += 1) await this.#link(index);
     for (const collection of state.collections.values()) await this.#load(collection);
     this.#state = state;
-    await this.#tellState({
-      collections: [...state.collections],
-      aliases: state.aliases,
-    });
+    await this.#tellState(wholeState(state));
     const listening = await Promise.all(this.#workers.map(({ port }) => port.call('listen', null)));
     return { port: listening[0]?.port ?? 0 };
   }
@@ -162,6 +159,7 @@ export class Control {
     const change: StateChange = {
       collections: changedEntries(before.collections, after.collections),
       aliases: before.aliases === after.aliases ? null : after.aliases,
+      cluster: null,
     };
     for (const [name, collection] of change.collections) {
       if (collection === null) continue;
@@ -327,6 +325,11 @@ export class Control {
       {
         propose: ({ command, timeoutMs }) => this.propose(command, timeoutMs),
         process_report: () => this.processReport(),
+        cluster_status: standsAlone,
+        recover: standsAlone,
+        remove_peer: standsAlone,
+        is_ready: standsAlone,
+        peer_telemetry: standsAlone,
         build: ({ jobId, job }) => this.#builders.build(jobId, job),
         cancel_build: ({ jobId }) => {
           this.#builders.cancel(jobId);
@@ -409,8 +412,7 @@ export class Control {
     for (const [key, reason] of this.#broken) {
       await worker.port.call('break_shard', { key, reason });
     }
-    const { collections, aliases } = this.#state;
-    await worker.port.call('change_state', { collections: [...collections], aliases });
+    await worker.port.call('change_state', wholeState(this.#state));
     await worker.port.call('listen', null);
   }
 
@@ -442,6 +444,14 @@ async function connectPair(
     one.call('connect', { workerIndex: otherIndex, port: port1 }, [port1]),
     other.call('connect', { workerIndex: oneIndex, port: port2 }, [port2]),
   ]);
+}
+
+function standsAlone(): never {
+  throw new RequestError('internal', 'Qdrant is running in standalone mode');
+}
+
+function wholeState({ collections, aliases, ...cluster }: ClusterState): StateChange {
+  return { collections: [...collections], aliases, cluster };
 }
 
 function changedEntries(

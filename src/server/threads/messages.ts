@@ -8,7 +8,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { PeerId } from '../../base/ids.ts';
 import type { Command } from '../../cluster/commands.ts';
-import type { CollectionState } from '../../model/cluster-state.ts';
+import type { ClusterState, CollectionState } from '../../model/cluster-state.ts';
 import type { ShardConfig } from '../../model/collection-config.ts';
 import type { PayloadSchema } from '../../model/payload-schema.ts';
 import type { ShardReadRequest } from '../../model/read.ts';
@@ -16,6 +16,7 @@ import type { BuildJob, BuildResult } from '../../shard/ports.ts';
 import type { ShardInfo } from '../../shard/shard-info.ts';
 import type { UpdateOutcome } from '../../shard/update-outcome.ts';
 import type { MemoryAnswer, ShardView } from '../../shard/view.ts';
+import type { ClusterStatus } from '../cluster-access.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
 
@@ -34,6 +35,8 @@ export interface StateChange {
   readonly collections: readonly (readonly [string, CollectionState | null])[];
   /** `null` = unchanged. */
   readonly aliases: ReadonlyMap<string, string> | null;
+  /** What the cluster says of itself; `null` = unchanged. */
+  readonly cluster: Omit<ClusterState, 'collections' | 'aliases'> | null;
 }
 
 export interface OpenShardRequest {
@@ -58,6 +61,8 @@ export type WorkerCalls = {
   disconnect: { request: { workerIndex: number }; answer: null };
   listen: { request: null; answer: { port: number } };
   report: { request: null; answer: readonly RequestSeries[] };
+  /** What `GET /telemetry` says, as JSON text. */
+  telemetry: { request: { detailsLevel: number }; answer: string };
   /** Stops accepting and finishes running requests. */
   drain: { request: null; answer: null };
   /** Syncs and closes the shards that this thread owns. */
@@ -67,6 +72,14 @@ export type WorkerCalls = {
 export type ControlCalls = {
   propose: { request: { command: Command; timeoutMs: number }; answer: ProposalOutcome };
   process_report: { request: null; answer: ProcessReport };
+  cluster_status: { request: null; answer: ClusterStatus };
+  recover: { request: null; answer: null };
+  remove_peer: { request: { peerId: PeerId; timeoutMs: number }; answer: null };
+  is_ready: { request: { timeoutMs: number }; answer: boolean };
+  peer_telemetry: {
+    request: { detailsLevel: number; timeoutMs: number };
+    answer: ReadonlyMap<PeerId, string>;
+  };
   build: { request: { jobId: string; job: BuildJob }; answer: BuildResult };
   cancel_build: { request: { jobId: string }; answer: null };
 };

@@ -10,9 +10,12 @@ import { type ClusterState, emptyClusterState } from '../../model/cluster-state.
 import { RequestError } from '../../model/request-error.ts';
 import type { LocalShardOptions, LocalShardPorts } from '../../shard/ports.ts';
 import { CorruptFileError } from '../../storage/corrupt-file.ts';
+import type { ClusterAccess } from '../cluster-access.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Engine, ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
+import { telemetryReport } from '../telemetry.ts';
 import { BrokenShard } from './broken-shard.ts';
+import { ControlCluster } from './control-cluster.ts';
 import { ForeignShard, type OpenReader } from './foreign-shard.ts';
 import { returnMemorySoon } from './memory-return.ts';
 import {
@@ -51,6 +54,7 @@ type Link = ThreadPort<PeerCalls, PeerCalls>;
 export class WorkerRuntime implements Engine {
   readonly settings: Settings;
   readonly ownPeerId: PeerId;
+  readonly cluster: ClusterAccess | null;
   readonly #options: WorkerRuntimeOptions;
   readonly #control: ThreadPort<ControlCalls, WorkerCalls>;
   readonly #listener: ClientListener;
@@ -84,6 +88,7 @@ export class WorkerRuntime implements Engine {
         disconnect: ({ workerIndex }) => this.#disconnect(workerIndex),
         listen: () => this.#listener.listen(),
         report: () => this.#listener.requestSeries(),
+        telemetry: ({ detailsLevel }) => this.#telemetry(detailsLevel),
         drain: async () => {
           await this.#listener.close();
           return null;
@@ -92,6 +97,7 @@ export class WorkerRuntime implements Engine {
       },
       reportFault,
     );
+    this.cluster = options.settings.cluster.enabled ? new ControlCluster(this.#control) : null;
   }
 
   // --- Engine ---
@@ -167,11 +173,16 @@ export class WorkerRuntime implements Engine {
       else collections.set(name, collection);
     }
     this.#state = {
-      ...this.#state,
+      ...(change.cluster ?? this.#state),
       collections,
       aliases: change.aliases ?? this.#state.aliases,
     };
     return null;
+  }
+
+  async #telemetry(detailsLevel: number): Promise<string> {
+    const options = { detailsLevel, anonymize: false, perCollection: false };
+    return JSON.stringify(await telemetryReport(this, options));
   }
 
   async #close(): Promise<null> {

@@ -1,7 +1,5 @@
 // Endpoints on collections, aliases and payload indexes.
 
-import { shardIdsOf } from '../../../model/cluster-state.ts';
-import { RequestError } from '../../../model/request-error.ts';
 import { decodeAliasActions } from '../decode/aliases.ts';
 import { decodeCreateCollection } from '../decode/create-collection.ts';
 import { decodeCreateIndex } from '../decode/payload-index.ts';
@@ -87,36 +85,6 @@ export const collectionRoutes: readonly Route[] = [
         const { shards } = await collections.info(name);
         return plainResult(optimizationsDocument(shards, parts));
       };
-    },
-  },
-  {
-    ...read,
-    path: `${c}/cluster`,
-    prepare: (input, { collections }) => {
-      const name = collectionName(input);
-      return async () => {
-        const { collection, shards } = await collections.info(name);
-        const local = shardIdsOf(collection).map((shard_id, index) => ({
-          shard_id,
-          points_count: shards[index]?.pointCount ?? 0,
-          state: 'Active',
-        }));
-        return plainResult({
-          peer_id: 0,
-          shard_count: local.length,
-          local_shards: local,
-          remote_shards: [],
-          shard_transfers: [],
-        });
-      };
-    },
-  },
-  {
-    ...change,
-    method: 'POST',
-    path: `${c}/cluster`,
-    prepare: () => () => {
-      throw new RequestError('bad_request', 'Distributed mode disabled');
     },
   },
   {

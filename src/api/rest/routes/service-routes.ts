@@ -1,5 +1,4 @@
-// Endpoints about the process itself: greeting, health, metrics, telemetry, and what a node that
-// runs alone says about clusters.
+// Endpoints about the process itself: greeting, health, metrics, telemetry.
 
 import { RequestError } from '../../../model/request-error.ts';
 import { formatMetrics } from '../../../server/metrics.ts';
@@ -9,8 +8,6 @@ import { operationTimeoutMs } from '../query-string.ts';
 import { plainResult, type Route, textReply } from '../route.ts';
 
 const get = { method: 'GET', takesBody: false, measured: false } as const;
-
-const standalone = 'Qdrant is running in standalone mode';
 
 export const metricsRoute: Route = {
   ...get,
@@ -42,12 +39,6 @@ export const serviceRoutes: readonly Route[] = [
       prepare: () => () => textReply(200, 'healthz check passed'),
     }),
   ),
-  {
-    ...get,
-    path: '/readyz',
-    access: 'open',
-    prepare: () => () => textReply(200, 'all shards are ready'),
-  },
   metricsRoute,
   {
     ...get,
@@ -64,12 +55,6 @@ export const serviceRoutes: readonly Route[] = [
   },
   {
     ...get,
-    path: '/cluster',
-    access: 'read',
-    prepare: () => () => plainResult({ status: 'disabled' }),
-  },
-  {
-    ...get,
     path: '/issues',
     access: 'read',
     prepare: () => () => plainResult({ issues: [] }),
@@ -80,21 +65,6 @@ export const serviceRoutes: readonly Route[] = [
     path: '/issues',
     access: 'manage',
     prepare: () => () => plainResult(true),
-  },
-  standaloneFault('GET', '/cluster/telemetry', 'read'),
-  standaloneFault('POST', '/cluster/recover', 'manage'),
-  standaloneFault('GET', '/cluster/metadata/keys', 'read'),
-  standaloneFault('GET', '/cluster/metadata/keys/{key}', 'read'),
-  standaloneFault('PUT', '/cluster/metadata/keys/{key}', 'manage'),
-  standaloneFault('DELETE', '/cluster/metadata/keys/{key}', 'manage'),
-  {
-    ...get,
-    method: 'DELETE',
-    path: '/cluster/peer/{peer_id}',
-    access: 'manage',
-    prepare: () => () => {
-      throw new RequestError('bad_request', 'Distributed mode disabled');
-    },
   },
   {
     ...get,
@@ -107,10 +77,3 @@ export const serviceRoutes: readonly Route[] = [
     },
   },
 ];
-
-function standaloneFault(method: Route['method'], path: string, access: 'read' | 'manage'): Route {
-  const refuse = () => {
-    throw new RequestError('internal', standalone);
-  };
-  return { ...get, method, path, access, takesBody: method === 'PUT', prepare: () => refuse };
-}

@@ -23,8 +23,6 @@ const unbuilt: readonly string[] = [
   `POST ${c}/points/discover`,
   `POST ${c}/points/discover/batch`,
   `POST ${c}/points/query/groups`,
-  `!PUT ${c}/shards`,
-  `!POST ${c}/shards/delete`,
   `POST ${shard}/points`,
   `POST ${shard}/points/scroll`,
   `POST ${shard}/points/count`,

@@ -1,0 +1,97 @@
+// The parts that `GET /cluster`, telemetry and collection cluster info have in common, in the API's
+// words. Peer ids are at most 2^53, so as JSON numbers they are exact.
+
+import { assert } from '../base/assert.ts';
+import type { PeerId } from '../base/ids.ts';
+import type {
+  ClusterState,
+  ReshardingState,
+  ShardKeyValue,
+  ShardTransfer,
+} from '../model/cluster-state.ts';
+import type { ClusterStatus, ConsensusLoop } from './cluster-access.ts';
+
+const peerIdMax = 2n ** 53n;
+
+export function peerNumber(peerId: PeerId): number {
+  assert(peerId <= peerIdMax, () => `peer id ${peerId}`);
+  return Number(peerId);
+}
+
+/** `{"<peer id>": {"uri": …}}` */
+export function peersDocument(state: ClusterState): object {
+  const peers = [...state.peers].map(([peerId, { uri }]) => [String(peerId), { uri }]);
+  return Object.fromEntries(peers) as object;
+}
+
+export function loopDocument(loop: ConsensusLoop): object {
+  switch (loop.kind) {
+    case 'working':
+      return {
+        consensus_thread_status: 'working',
+        last_update: new Date(loop.lastUpdateMs).toISOString(),
+      };
+    case 'stopped':
+      return { consensus_thread_status: 'stopped' };
+    case 'failed':
+      return { consensus_thread_status: 'stopped_with_err', err: loop.error };
+  }
+}
+
+export function clusterDocument(
+  ownPeerId: PeerId,
+  state: ClusterState,
+  status: ClusterStatus,
+): object {
+  const failures = [...status.sendFailures].map(([uri, failure]) => [
+    uri,
+    {
+      count: failure.count,
+      latest_error: failure.latestError,
+      latest_error_timestamp: new Date(failure.latestAtMs).toISOString(),
+    },
+  ]);
+  return {
+    status: 'enabled',
+    peer_id: peerNumber(ownPeerId),
+    peers: peersDocument(state),
+    raft_info: {
+      term: status.term,
+      commit: status.commit,
+      pending_operations: status.pendingCount,
+      leader: status.leader === null ? null : peerNumber(status.leader),
+      role: status.role,
+      is_voter: status.isVoter,
+    },
+    consensus_thread_status: loopDocument(status.loop),
+    message_send_failures: Object.fromEntries(failures) as object,
+  };
+}
+
+export function transferDocument(transfer: ShardTransfer): object {
+  const { shardId, toShardId, from, to, sync, method } = transfer;
+  return {
+    shard_id: shardId,
+    ...(toShardId === null ? {} : { to_shard_id: toShardId }),
+    from: peerNumber(from),
+    to: peerNumber(to),
+    sync,
+    method,
+  };
+}
+
+/** Spread into a shard's document; nothing with automatic sharding. */
+export function shardKeyMember(name: string, key: ShardKeyValue | null): object {
+  if (key === null) return {};
+  return { [name]: typeof key === 'bigint' ? Number(key) : key };
+}
+
+export function reshardingDocument(resharding: ReshardingState): object {
+  return {
+    uuid: resharding.uuid,
+    direction: resharding.direction,
+    shard_id: resharding.shardId,
+    peer_id: peerNumber(resharding.peerId),
+    ...shardKeyMember('shard_key', resharding.shardKey),
+  };
+}
