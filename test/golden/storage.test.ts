@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { readAtomic, writeAtomic } from '../../src/storage/atomic-file.ts';
 import { readColumn, writeColumn } from '../../src/storage/column-file.ts';
 import { ManifestStore, readManifest } from '../../src/storage/manifest.ts';
+import { RaftLog, type RaftLogSaved } from '../../src/storage/raft-log.ts';
 import { Wal } from '../../src/storage/wal.ts';
 import { readAcked, writeAcked } from '../../src/storage/wal-acked.ts';
 import { FakeDisk } from '../fakes/fake-disk.ts';
@@ -28,6 +29,44 @@ const manifest = {
   metadata: { note: 'golden' },
 };
 const column = Uint8Array.from({ length: (1 << 20) + 5 }, (_, at) => (at >> 10) & 0xff);
+
+const raftFiles = ['/raft/raft-00000000000000000003.log', '/raft/snapshot-00000000000000000003'];
+const raftSaved: RaftLogSaved = {
+  hardState: { term: 300, vote: 2n ** 53n - 1n, commitIndex: 10 },
+  snapshot: {
+    index: 9,
+    term: 3,
+    membership: {
+      voters: [1n, 2n],
+      outgoingVoters: [1n, 3n],
+      learners: [2n ** 53n - 1n],
+      nextLearners: [3n],
+      leavesByItself: true,
+    },
+    data: new TextEncoder().encode('state'),
+  },
+  entries: [
+    { kind: 'command', index: 10, term: 3, data: new Uint8Array(0) },
+    {
+      kind: 'membership',
+      index: 11,
+      term: 300,
+      data: new TextEncoder().encode('http://ä'),
+      change: {
+        transition: 'implicit',
+        changes: [
+          { kind: 'add_voter', peerId: 7n },
+          { kind: 'add_learner', peerId: 8n },
+          { kind: 'remove', peerId: 9n },
+          { kind: 'update', peerId: 0n },
+        ],
+      },
+    },
+    { kind: 'command', index: 12, term: 300, data: new TextEncoder().encode('last') },
+  ],
+};
+const quiet = () => {};
+const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 /** Compares with the golden file, or creates it when it is missing and that is asked for. */
 function matchGolden(name: string, bytes: Uint8Array): void {
@@ -98,6 +137,32 @@ describe('version 1 is written as it always was', () => {
     matchGolden('column-large-v1-header.bin', bytes.subarray(0, 4096));
     matchGolden('column-large-v1-table.bin', bytes.subarray(4096 + column.length));
   });
+
+  test('Raft log', async () => {
+    const disk = new FakeDisk();
+    const { hardState, snapshot, entries } = raftSaved;
+    assert.ok(snapshot !== null);
+    const raft = (await RaftLog.open({ directory: '/raft' }, { disk, log })).log;
+    const before = { term: 3, vote: null, commitIndex: 9 };
+    await raft.save({ hardState: { ...before, commitIndex: 0 }, entries: [], mustSync: false });
+    await raft.installSnapshot(snapshot, before);
+    await raft.save({ hardState: null, entries: entries.slice(0, 1), mustSync: true });
+    await raft.save({ hardState, entries: entries.slice(1), mustSync: false });
+    matchGolden('raft-log-v1.bin', disk.bytesOf(raftFiles[0] ?? ''));
+    matchGolden('raft-snapshot-v1.bin', disk.bytesOf(raftFiles[1] ?? ''));
+  });
+
+  test('Raft log with entries carried over from an older file', async () => {
+    const disk = diskWith({
+      [raftFiles[0] ?? '']: golden('raft-log-v1.bin'),
+      [raftFiles[1] ?? '']: golden('raft-snapshot-v1.bin'),
+    });
+    const raft = (await RaftLog.open({ directory: '/raft' }, { disk, log })).log;
+    assert.ok(raftSaved.snapshot !== null);
+    await raft.compact({ ...raftSaved.snapshot, index: 10 });
+    const { name } = disk.list('/raft').find((entry) => entry.name.endsWith('.log')) ?? {};
+    matchGolden('raft-log-v1-carried.bin', disk.bytesOf(`/raft/${name}`));
+  });
 });
 
 describe('version 1 is read', () => {
@@ -137,5 +202,14 @@ describe('version 1 is read', () => {
     assert.deepEqual([...small], [1, 2, 3, 4, 5, 6, 7, 8]);
     const large = await readColumn(disk, '/c/large', 'vectors-f32');
     assert.equal(Buffer.compare(large, column), 0);
+  });
+
+  test('Raft log', async () => {
+    const disk = diskWith({
+      [raftFiles[0] ?? '']: golden('raft-log-v1.bin'),
+      [raftFiles[1] ?? '']: golden('raft-snapshot-v1.bin'),
+    });
+    const { saved } = await RaftLog.open({ directory: '/raft' }, { disk, log });
+    assert.deepEqual(saved, raftSaved);
   });
 });
