@@ -10,7 +10,7 @@ import {
   keyOf, orderedBits, pushMin, replaceMin, scoreOfKey, simOfBits, sortDescending,
 } from './top-k';
 import {
-  SEED_COUNT, beamKey, gatherNeighbours, idOfBeam, scoreOfBeam, seed, walkBeam,
+  SEED_COUNT, beamKey, gatherNeighbours, leaveTrail, touchCodes, idOfBeam, scoreOfBeam, seed, walkBeam,
 } from './walk';
 
 /** The plain walk: no filter, no tombstones. The candidates come sorted, best first. */
@@ -48,7 +48,9 @@ export function searchFiltered(mode: i32, ef: i32, bitmap: usize, flip: u32, bud
     waiting--;
     if (waiting > 0) replaceMin(frontier, waiting, load<u64>(frontier + (<usize>waiting << 3)));
     if (next < worst) break;
-    const count = gatherNeighbours(idOfBeam(next), 0);
+    const count = gatherNeighbours(idOfBeam(next), 0, 0);
+    leaveTrail(count);
+    touchCodes(count);
     scoredCount += count;
     if (scoredCount > budget) return -1;
     scoreBatch(mode, queryCode, batch, count, batchScores);
@@ -124,14 +126,16 @@ export function withoutHidden(bitmap: usize, hidden: usize, byteCount: usize): u
   return <u32>count;
 }
 
-/** Loads what the exact score of a candidate will wait for. */
+/** Loads what the exact scores of candidates will wait for. */
 // @ts-ignore: decorator
 @inline
-function touchRow(index: i32): u32 {
-  const row = rows + <usize>idOfBeam(load<u64>(results + (<usize>index << 3))) * rowStride;
+function touchRows(from: i32, to: i32): u32 {
   let sum: u32 = 0;
-  const end = row + min(rowStride, 512);
-  for (let line = row; line < end; line += 64) sum += load<u8>(line);
+  const length = min(rowStride, 512);
+  for (let i = from; i < to; i++) {
+    const row = rows + <usize>idOfBeam(load<u64>(results + (<usize>i << 3))) * rowStride;
+    for (let line = row; line < row + length; line += 64) sum += load<u8>(line);
+  }
   return sum;
 }
 
@@ -147,7 +151,7 @@ export function rescore(count: i32, heap: usize, k: i32, step: f32): i32 {
   let least: f32 = f32.MAX_VALUE;
   let most: f32 = -f32.MAX_VALUE;
   const surely = max(k + (k >> 1), RESCORED_MIN);
-  let sum: u32 = count > 0 ? touchRow(0) : 0;
+  let sum = touchRows(0, min(count, ROWS_AHEAD));
   for (let i = 0; i < count; i++) {
     const beam = load<u64>(results + (<usize>i << 3));
     const coded = step * <f32>scoreOfBeam(beam);
@@ -155,7 +159,7 @@ export function rescore(count: i32, heap: usize, k: i32, step: f32): i32 {
       const reach = coded + most + (most - least) * 0.8;
       if (reach < simOfBits(scoreOfKey(load<u64>(heap)))) break;
     }
-    if (i + 1 < count) sum += touchRow(i + 1);
+    if (i + ROWS_AHEAD < count) sum += touchRows(i + ROWS_AHEAD, i + ROWS_AHEAD + 1);
     const id = idOfBeam(beam);
     const exact = exactRow(rows + <usize>id * rowStride);
     least = min(least, exact - coded);
@@ -170,8 +174,10 @@ export function rescore(count: i32, heap: usize, k: i32, step: f32): i32 {
 
 /** Enough to know how far exact scores and code scores may differ. */
 const RESCORED_MIN: i32 = 24;
+/** Rows that are on their way from memory while one is scored. */
+const ROWS_AHEAD: i32 = 4;
 
-/** Keeps the loads of `touchRow` alive; never read. */
+/** Keeps the loads of `touchRows` alive; never read. */
 export let rescoreTouched: u32 = 0;
 
 /** Splits the candidates into ids and code scores, best first. */

@@ -118,7 +118,7 @@ export let trailLength: i32 = 0;
 export let results: usize = 0;
 export let frontier: usize = 0;
 export let frontierLength: i32 = 0;
-/** Ids of one batch and their scores: room for 4 more than the longest list of links. */
+/** Ids of one step and their scores: room for the links of all points expanded in it, and more. */
 export let batch: usize = 0;
 export let batchScores: usize = 0;
 export let buildScratch: usize = 0;

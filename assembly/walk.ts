@@ -77,22 +77,18 @@ export function visit(id: u32): bool {
   return true;
 }
 
-/** Keeps the loads of `touch` alive; never read. */
+/** Keeps the loads of `touch…` alive; never read. */
 export let touched: u32 = 0;
 
 /**
- * Collects the unvisited neighbours of a point into `batch`, marks them, returns their number.
- * There is no prefetch instruction, so the first lines of their codes are loaded here: all misses
- * of a batch are on their way together before the first score waits for one. Free of branches on
- * what is visited, which no processor could predict.
+ * Appends the unvisited neighbours of a point to the `count` ids of `batch` and marks them; returns
+ * the new count. Free of branches on what is visited, which no processor could predict.
  */
 // @ts-ignore: decorator
 @inline
-export function gatherNeighbours(id: u32, level: i32): i32 {
+export function gatherNeighbours(id: u32, level: i32, count: i32): i32 {
   let at = linksOf(id, level);
   const end = at + (<usize>(level == 0 ? m0 : m) << 2);
-  let count = 0;
-  let sum: u32 = 0;
   for (; at < end; at += 4) {
     const link = load<u32>(at);
     if (link == 0) break;
@@ -103,16 +99,34 @@ export function gatherNeighbours(id: u32, level: i32): i32 {
     store<u32>(wordAt, word | (<u32>1 << shift));
     store<u32>(batch + (<usize>count << 2), neighbour);
     count += <i32>(((word >> shift) & 1) ^ 1);
-    const code = codeRows + <usize>neighbour * codeBytes;
-    sum += load<u8>(code);
-    for (let line: usize = 64; line < codeBytes; line += 64) sum += load<u8>(code + line);
   }
-  touched = sum;
+  return count;
+}
+
+/** Remembers the gathered points for `clearVisited`. */
+// @ts-ignore: decorator
+@inline
+export function leaveTrail(count: i32): void {
   if (trailCount + count <= trailLength) {
     memory.copy(trail + (<usize>trailCount << 2), batch, <usize>count << 2);
   }
   trailCount += count;
-  return count;
+}
+
+/**
+ * There is no prefetch instruction, so the lines of the codes of a batch are loaded here: all
+ * misses are on their way together before the first score waits for one.
+ */
+// @ts-ignore: decorator
+@inline
+export function touchCodes(count: i32): void {
+  let sum: u32 = 0;
+  const end = batch + (<usize>count << 2);
+  for (let at = batch; at < end; at += 4) {
+    const code = codeRows + <usize>load<u32>(at) * codeBytes;
+    for (let line: usize = 0; line < codeBytes; line += 64) sum += load<u8>(code + line);
+  }
+  touched += sum;
 }
 
 // @ts-ignore: decorator
@@ -142,20 +156,40 @@ export function insertKey(list: usize, size: i32, room: i32, key: u64): i32 {
 }
 
 /**
+ * Points expanded in one step; agreed with src/kernels/layout.ts. A walk waits for memory most of
+ * its time. All of a beam is expanded in the end, so taking several at once looks at few points
+ * more, and their misses are waited for together: four take 0.8 of the time of one by one.
+ */
+const STEP_WIDTH: i32 = 4;
+
+/**
  * Expands a beam of `size` keys (best first, none expanded) at one level until its best `ef` keys
  * are all expanded. Returns the new size.
  */
 export function walkBeam(mode: i32, query: usize, level: i32, beam: usize, size: i32, ef: i32): i32 {
   let cursor = 0;
-  while (cursor < size) {
-    const slot = beam + (<usize>cursor << 3);
-    const key = load<u64>(slot);
-    cursor++;
-    if ((key & 1) != 0) continue;
-    store<u64>(slot, key | 1);
-    const count = gatherNeighbours(idOfBeam(key), level);
-    // Most likely the next to be expanded: have its links on their way.
-    if (cursor < size) touchLinks(load<u64>(beam + (<usize>cursor << 3)), level);
+  while (true) {
+    let picked = 0;
+    // Their ids lie in `batchScores` until there are scores.
+    for (; cursor < size && picked < STEP_WIDTH; cursor++) {
+      const slot = beam + (<usize>cursor << 3);
+      const key = load<u64>(slot);
+      if ((key & 1) != 0) continue;
+      store<u64>(slot, key | 1);
+      touchLinks(key, level);
+      store<u32>(batchScores + (<usize>(picked++) << 2), idOfBeam(key));
+    }
+    if (picked == 0) return size;
+    let count = 0;
+    for (let i = 0; i < picked; i++) {
+      count = gatherNeighbours(load<u32>(batchScores + (<usize>i << 2)), level, count);
+    }
+    leaveTrail(count);
+    touchCodes(count);
+    // Most likely the next to be expanded: have their links on their way.
+    for (let i = cursor; i < min(size, cursor + STEP_WIDTH); i++) {
+      touchLinks(load<u64>(beam + (<usize>i << 3)), level);
+    }
     scoreBatch(mode, query, batch, count, batchScores);
     let worst: u64 = size < ef ? 0 : load<u64>(beam + (<usize>(ef - 1) << 3));
     for (let i = 0; i < count; i++) {
@@ -168,7 +202,6 @@ export function walkBeam(mode: i32, query: usize, level: i32, beam: usize, size:
       if (size == ef) worst = load<u64>(beam + (<usize>(ef - 1) << 3));
     }
   }
-  return size;
 }
 
 /** From the entry point down to `level`, always to the best neighbour. Returns a beam key, or 0. */

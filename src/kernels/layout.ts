@@ -74,7 +74,7 @@ export interface SlotLayout {
   /** Ids and similarities going in and out, `heapLength` of each. */
   readonly ids: number;
   readonly sims: number;
-  /** Ids and scores of one step of a walk: the links of a point and a few more. */
+  /** Ids and scores of one step of a walk: the links of the points expanded, and a few more. */
   readonly batch: number;
   readonly batchScores: number;
   /** For the build: kept neighbours of each level, and one list being pruned. */
@@ -181,6 +181,8 @@ function layGraph(cursor: Cursor, graph: GraphSpec, pointCapacity: number): Grap
 
 /** Agreed with assembly/insert.ts. */
 const levelLimit = 16;
+/** Points expanded in one step of a walk; agreed with assembly/walk.ts. */
+const stepWidth = 4;
 
 function buildScratchBytes(graph: GraphSpec | null): number {
   if (graph === null) return 0;
@@ -204,7 +206,7 @@ function lengthsOf({ pointCapacity, dimension, element }: VectorSpec): Lengths {
 
 function laySlot(cursor: Cursor, { graph, dimension }: VectorSpec, lengths: Lengths): SlotLayout {
   const queryBytes = align(dimension, 16) * 4;
-  const batchLength = (graph?.m0 ?? 0) + (graph?.m ?? 0) + 8;
+  const batchLength = (graph?.m0 ?? 0) * stepWidth + (graph?.m ?? 0) + 8;
   return {
     query: cursor.take(queryBytes),
     queryCode: cursor.take(lengths.codeBytes),
