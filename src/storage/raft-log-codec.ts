@@ -1,6 +1,7 @@
 // How entries, memberships and what a Raft log saves look like as bytes (docs/formats.md). The wire
 // between peers carries entries and memberships in the same form. Readers check what they read and
-// throw `CorruptBytesError`; whether a group fits the log before it is raft-log-content.ts's matter.
+// throw `CorruptBytesError`; whether a group fits the log before it is raft-log-content.ts's
+// matter.
 import { ByteReader, type ByteWriter, CorruptBytesError } from '../base/bytes.ts';
 import type { LogIndex, PeerId } from '../base/ids.ts';
 import type { Membership, MembershipChange, PeerChange } from '../raft/membership.ts';

@@ -135,8 +135,8 @@ class Life {
     const commitMax = first + added.length - 1;
     const commitIndex = Math.min(hardState.commitIndex + command.commits, commitMax);
     const vote = term === hardState.term ? hardState.vote : BigInt(this.#prng.int(3)) || null;
-    const isSame = term === hardState.term && commitIndex === hardState.commitIndex;
-    const next = isSame ? null : { term, vote, commitIndex };
+    const isUnchanged = term === hardState.term && commitIndex === hardState.commitIndex;
+    const next = isUnchanged ? null : { term, vote, commitIndex };
     const kept = entries.filter((entry) => entry.index < first);
     return {
       batch: { hardState: next, entries: added, mustSync: command.sync },
@@ -240,7 +240,7 @@ async function live(seed: number, commands: readonly Command[]): Promise<void> {
   await recover(life, 'power');
 }
 
-const mode = fc.constantFrom<Mode>('kill', 'power');
+const anyMode = fc.constantFrom<Mode>('kill', 'power');
 const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 10,
@@ -262,7 +262,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('install' as const), ahead: fc.nat(5) }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'close' as const }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('crash' as const), mode }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('crash' as const), mode: anyMode }) },
   {
     weight: 1,
     arbitrary: fc.record({

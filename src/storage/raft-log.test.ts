@@ -226,3 +226,59 @@ describe('snapshots', () => {
     assert.deepEqual(saved.hardState, hard(1, null, 7));
   });
 });
+
+describe('what the disk refuses', () => {
+  test('after a failed sync every call throws the first error', async () => {
+    const disk = new FakeDisk();
+    const { log } = await open(disk);
+    await save(log, hard(1, null, 0), [command(1, 1)]);
+    disk.failAt(1, 'io', ['sync']);
+    const first = await save(log, null, [command(2, 1)]).catch((error: unknown) => error);
+    assert.ok(first instanceof DiskError);
+    const same = (error: unknown) => error === first;
+    await assert.rejects(save(log, null, []), same);
+    await assert.rejects(log.compact(snapshotAt(1, 1)), same);
+    await assert.rejects(log.installSnapshot(snapshotAt(9, 1), hard(1, null, 9)), same);
+    await log.close();
+  });
+
+  test('a full disk leaves the log as it was', async () => {
+    const disk = new FakeDisk();
+    const { log } = await open(disk);
+    await save(log, hard(1, null, 1), [command(1, 1), command(2, 1)]);
+    const bytes = log.bytes();
+    const full = (error: unknown) => error instanceof DiskError && error.kind === 'no_space';
+    disk.capacityBytes = bytes + 100;
+    await assert.rejects(save(log, null, [command(3, 1, 'x'.repeat(200))]), full);
+    await assert.rejects(log.compact(snapshotAt(1, 1, new Uint8Array(200))), full);
+    await assert.rejects(log.compact(snapshotAt(1, 1, new Uint8Array(10))), full);
+    assert.equal(log.bytes(), bytes);
+    assert.deepEqual(
+      disk.list(directory).map(({ name }) => name),
+      ['lock', 'raft-00000000000000000001.log'],
+    );
+    await save(log, hard(1, null, 2), [command(3, 1, '')]);
+    disk.capacityBytes = 1e6;
+    await log.compact(snapshotAt(2, 1));
+    const saved = await reopen(disk, log);
+    assert.deepEqual(saved.snapshot, snapshotAt(2, 1));
+    assert.deepEqual(saved.entries, [command(3, 1, '')]);
+  });
+
+  test('old files that cannot be removed go when the log is opened again', async () => {
+    const disk = new FakeDisk();
+    const lines = new Lines();
+    const { log } = await open(disk, lines);
+    await save(log, hard(1, null, 1), [command(1, 1)]);
+    disk.failAt(1, 'io', ['remove']);
+    await log.compact(snapshotAt(1, 1));
+    assert.deepEqual(lines.all, ['an old file of the Raft log could not be removed']);
+    await save(log, null, [command(2, 1)]);
+    await log.close();
+    const again = await open(disk, lines);
+    assert.deepEqual(again.saved.entries, [command(2, 1)]);
+    assert.equal(lines.all.at(-1), 'left over from a crash, removed');
+    assert.equal(disk.exists(`${directory}/raft-00000000000000000001.log`), false);
+    await again.log.close();
+  });
+});
