@@ -104,7 +104,10 @@ export type CollectionCommand =
       readonly vector: string;
     };
 
-/** Copies of shards: their states, and the transfers between peers. */
+/**
+ * Copies of shards: their states, and the transfers between peers. A `serial` that is not the
+ * running transfer's makes a refusal; `null` means whichever runs.
+ */
 export type ReplicaCommand =
   | {
       readonly kind: 'set_replica_state';
@@ -125,13 +128,13 @@ export type ReplicaCommand =
       readonly kind: 'restart_transfer';
       readonly collection: string;
       readonly key: ShardTransferKey;
+      readonly serial: number | null;
       readonly method: TransferMethod;
     }
   | {
       readonly kind: 'finish_transfer';
       readonly collection: string;
       readonly key: ShardTransferKey;
-      /** Refused unless the running transfer has it. `null`: whichever runs. */
       readonly serial: number | null;
     }
   | {

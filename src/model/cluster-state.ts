@@ -3,14 +3,14 @@
 // that did not change is the same object as before. `cluster/encode-state` is its form in bytes.
 //
 // Invariants: shards are in ascending order of their ids; with automatic sharding the ids are
-// 0 … shard_number − 1 and no shard has a key, with custom sharding every shard has one; every alias
-// stands for a collection; in a cluster only its peers have replicas.
+// 0 … shard_number − 1 and no shard has a key, with custom sharding every shard has one; every
+// alias stands for a collection; in a cluster only its peers have replicas.
 
 import type { PeerId } from '../base/ids.ts';
 import type { CollectionConfig } from './collection-config.ts';
 import type { PayloadSchema } from './payload-schema.ts';
 
-/** What each may do is said by the tables of `cluster/replica-rules`. */
+/** What each may do is said by the tables of `model/replica-rules`. */
 export type ReplicaState =
   | 'Active'
   | 'Dead'
@@ -33,8 +33,8 @@ export interface ShardState {
   /** `null` with automatic sharding. */
   readonly key: ShardKeyValue | null;
   /**
-   * Unique in the collection for all time: tells a shard from an earlier one with the same id (a key
-   * that was dropped and created anew, a resharding that was aborted and started again).
+   * Unique in the collection for all time: tells a shard from an earlier one with the same id (a
+   * key that was dropped and created anew, a resharding that was aborted and started again).
    */
   readonly serial: number;
 }

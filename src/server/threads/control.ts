@@ -8,7 +8,8 @@
 
 import { MessageChannel, type Worker } from 'node:worker_threads';
 import type { Command } from '../../cluster/commands.ts';
-import { type CommandOutcome, reduce } from '../../cluster/reducer.ts';
+import { reduce } from '../../cluster/reducer.ts';
+import type { CommandOutcome } from '../../cluster/reduction.ts';
 import type { Logger } from '../../io/ports.ts';
 import type { ClusterState, CollectionState } from '../../model/cluster-state.ts';
 import { emptyClusterState, shardIdsOf } from '../../model/cluster-state.ts';
