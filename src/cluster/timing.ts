@@ -1,0 +1,50 @@
+// Every number of ticks that the control plane lives by, and why.
+//
+// Elections: random 10 … 19 ticks, that is 1 … 2 s. Twice as fast as 20 … 39, so that killing a
+// leader costs about two seconds; safe against needless elections because a heartbeat goes out
+// every 2 ticks (five may be lost in a row), because who hears a leader refuses to vote (pre-vote
+// and check-quorum), because a stall is reported as few ticks, and because a busy disk does not
+// silence a peer.
+
+import type { PeerId } from '../base/ids.ts';
+import type { RaftOptions } from '../raft/state.ts';
+
+export const heartbeatTicks = 2;
+const electionTicks = 10;
+
+/** Of one look at the clock: a stall alone must not look like the silence of a leader. */
+export const reportedTicksMax = electionTicks - 5;
+
+/** So long a peer with a busy disk says that it lives; then others should do without it. */
+export const silenceWhileBusyTicksMax = 50;
+
+/** A proposal that has not come back is sent again, within its term. */
+export const resendTicks = 10;
+
+/** So long without a leader makes a peer ask whether it was removed. */
+export const askAfterSilenceTicks = 3 * electionTicks;
+
+/** At most so often a peer says its version. */
+export const publishTicks = 600;
+
+/** How often the leader hashes a state that changed. */
+export const hashTicks = 10;
+
+const MiB = 1024 * 1024;
+
+export function raftOptions(id: PeerId, seed: number): RaftOptions {
+  return {
+    id,
+    electionTicks,
+    heartbeatTicks,
+    preVote: true,
+    checkQuorum: true,
+    ownRemoval: 'hands_over',
+    validatesMembership: true,
+    appendBytesMax: MiB,
+    inflightCountMax: 64,
+    committedBytesMax: MiB,
+    uncommittedBytesMax: 64 * MiB,
+    seed,
+  };
+}
