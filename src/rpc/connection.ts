@@ -30,7 +30,8 @@ export interface ConnectionSetup {
 
 export interface ConnectionOwner {
   received(kind: OutboxItem['kind'], id: number, body: Uint8Array): void;
-  closed(reason: string): void;
+  /** `isRefusal`: one of the two sides said that it will not have the other. */
+  closed(reason: string, isRefusal: boolean): void;
 }
 
 interface Partial {
@@ -190,17 +191,17 @@ export class Connection {
   /** Closes and tells the other side why. */
   refuse(reason: string): void {
     if (this.#isClosed) return;
-    this.#finish(reason);
+    this.#finish(reason, true);
     sayGoodbye(this.#socket, reason, this.#context);
   }
 
-  #finish(reason: string): void {
+  #finish(reason: string, isRefusal = false): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const probes = this.#probes;
     this.#probes = [];
     for (const answered of probes) answered();
-    this.#owner.closed(reason);
+    this.#owner.closed(reason, isRefusal);
   }
 
   #read(): void {
@@ -237,7 +238,8 @@ export class Connection {
         this.#acceptPart(frame, frame.kind);
         return;
       case 'refusal':
-        this.close(`the other side refuses: ${readRefusal(frame.body)}`);
+        this.#finish(`the other side refuses: ${readRefusal(frame.body)}`, true);
+        this.#socket.destroy();
         return;
       default:
         throw new FrameError(`${frame.kind} after the handshake`);

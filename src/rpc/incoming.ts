@@ -19,7 +19,7 @@ import type { WireContext } from './wire-context.ts';
 export interface IncomingOwner {
   readonly ownPeerId: PeerId;
   readonly endpoint: PeerEndpoint;
-  closed(incoming: Incoming, reason: string): void;
+  closed(incoming: Incoming): void;
 }
 
 const newcomersMayAsk: ReadonlySet<PeerRequest['kind']> = new Set(['join', 'who_is', 'health']);
@@ -74,8 +74,12 @@ export class Incoming implements ConnectionOwner {
     }
   }
 
-  closed(reason: string): void {
-    this.#owner.closed(this, reason);
+  closed(reason: string, isRefusal: boolean): void {
+    if (isRefusal) {
+      const { peerId } = this.connection.remote;
+      this.#context.log.warn(`Connection of peer ${peerId} from ${this.address} closed: ${reason}`);
+    }
+    this.#owner.closed(this);
   }
 
   #receive(body: Uint8Array): void {

@@ -53,6 +53,9 @@ const httpAnswer = new TextEncoder().encode(
     'This port speaks the protocol between Octant peers, not HTTP.\n',
 );
 
+/** Connections that the system may hold until they are accepted. */
+const acceptCountMax = 1_024;
+
 /** Turned away: why, for both sides. */
 class Refused extends Error {
   override readonly name = 'Refused';
@@ -89,7 +92,7 @@ export class PeerListener {
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error) => reject(listenError(error, host, port)));
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host, port, backlog: acceptCountMax }, () => {
         const bound = this.#server.address();
         this.#server.on('error', (error) => this.#context.log.warn(`accept: ${error.message}`));
         resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
