@@ -16,9 +16,11 @@ import { Log } from '../server/log.ts';
 import { openPeerIdentity } from '../server/peer-identity.ts';
 import { optimizerOverwrites } from '../server/services/collection-defaults.ts';
 import { apiVersion } from '../server/services/version.ts';
+import { StandaloneChanges } from '../server/standalone-changes.ts';
 import { BuilderPool } from '../server/threads/builder-pool.ts';
 import { Control } from '../server/threads/control.ts';
 import type { WorkerStart } from '../server/threads/messages.ts';
+import { ThreadHost } from '../server/threads/thread-host.ts';
 import { parseCommandLine, type RunOptions } from './cli.ts';
 import { unbuiltSetting } from './unbuilt-settings.ts';
 
@@ -58,7 +60,11 @@ async function main(): Promise<void> {
     disk,
     random: new NativeRandom(),
   });
-  const control = createControl(settings, ownPeerId, log);
+  const storagePath = settings.storage.storage_path;
+  const store = new CatalogStore({ storagePath, ownPeerId }, { disk, log });
+  const host = createHost(settings, ownPeerId, { store, log });
+  const changes = new StandaloneChanges(ownPeerId, { host, store, log });
+  const control = new Control(host, { kind: 'standalone', changes });
   stopOnSignals(control, lock, log);
   const { port } = await control.start();
   log.info(`Qdrant HTTP listening on ${port}`);
@@ -74,7 +80,12 @@ function readCommandLine(): RunOptions {
   process.exit(line.kind === 'print' ? 0 : line.exitCode);
 }
 
-function createControl(settings: Settings, ownPeerId: PeerId, log: Logger): Control {
+function createHost(
+  settings: Settings,
+  ownPeerId: PeerId,
+  parts: { readonly store: CatalogStore; readonly log: Logger },
+): ThreadHost {
+  const { store, log } = parts;
   const workerCount = canSharePort ? settings.service.max_workers || cpuCount : 1;
   // One for flushes, beside those that build graphs.
   const builderCount = cpuCount + 1;
@@ -89,7 +100,7 @@ function createControl(settings: Settings, ownPeerId: PeerId, log: Logger): Cont
     },
     log,
   );
-  return new Control(
+  return new ThreadHost(
     {
       workerCount,
       spawnWorker: (workerIndex) => {
@@ -99,19 +110,13 @@ function createControl(settings: Settings, ownPeerId: PeerId, log: Logger): Cont
       toleratesLoadErrors: settings.storage.handle_collection_load_errors,
       recoveryMode: settings.storage.recovery_mode,
       optimizerOverwrites: optimizerOverwrites(settings),
+      shardPath: (name, shardId) => store.shardPath(name, shardId),
       onFatal: (error) => {
         log.error(error.message);
         process.exit(1);
       },
     },
-    {
-      store: new CatalogStore(
-        { storagePath: settings.storage.storage_path, ownPeerId },
-        { disk, log },
-      ),
-      builders,
-      log,
-    },
+    { builders, log },
   );
 }
 

@@ -45,6 +45,8 @@ interface StoredShard {
 interface StoredCollection extends StoredConfig {
   readonly format: 2;
   readonly uuid: string;
+  /** The cluster that agreed on it; `null`: this node alone did. */
+  readonly cluster_id?: string | null;
   /** Whose replicas are the ones in this storage. */
   readonly this_peer_id: string;
   readonly shards: readonly StoredShard[];
@@ -61,11 +63,19 @@ interface StoredCollectionV1 {
   readonly payload_schema: readonly (readonly [string, PayloadFieldSchema])[];
 }
 
+/** What a node finds on its disk. */
+export interface Catalog {
+  readonly state: ClusterState;
+  /** Of each collection: the cluster that agreed on it, `null` for this node alone. */
+  readonly clusterIds: ReadonlyMap<string, string | null>;
+}
+
 export class CatalogStore {
   readonly #disk: Disk;
   readonly #root: string;
   readonly #ownPeerId: PeerId;
   readonly #log: Logger;
+  #removedShardCount = 0;
 
   constructor(
     options: { readonly storagePath: string; readonly ownPeerId: PeerId },
@@ -83,17 +93,21 @@ export class CatalogStore {
   }
 
   /** Reads everything; directories without a `config.json` are skipped with a warning. */
-  async load(): Promise<ClusterState> {
+  async load(): Promise<Catalog> {
     for (const path of ['collections', 'aliases', '.deleted']) {
       this.#disk.makeDir(`${this.#root}/${path}`);
     }
     const collections = new Map<string, CollectionState>();
+    const clusterIds = new Map<string, string | null>();
     for (const entry of this.#disk.list(`${this.#root}/collections`)) {
       if (entry.kind !== 'directory') continue;
-      const collection = await this.#loadCollection(entry.name);
-      if (collection !== null) collections.set(entry.name, collection);
+      const stored = await this.#loadCollection(entry.name);
+      if (stored === null) continue;
+      collections.set(entry.name, stored.collection);
+      clusterIds.set(entry.name, stored.clusterId);
     }
-    return { ...emptyClusterState, collections, aliases: await this.#loadAliases(collections) };
+    const aliases = await this.#loadAliases(collections);
+    return { state: { ...emptyClusterState, collections, aliases }, clusterIds };
   }
 
   /** Makes room for a new collection: its directory exists and is empty afterwards. */
@@ -114,8 +128,12 @@ export class CatalogStore {
     await this.#disk.syncDir(`${this.#root}/collections`);
   }
 
-  async saveCollection(collection: CollectionState): Promise<void> {
-    const stored = encodeCollection(collection, this.#ownPeerId);
+  /** `clusterId`: of the cluster that agreed on it, `null` for a node that stands alone. */
+  async saveCollection(collection: CollectionState, clusterId: string | null): Promise<void> {
+    const stored = {
+      ...encodeCollection(collection, this.#ownPeerId),
+      ...(clusterId === null ? {} : { cluster_id: clusterId }),
+    };
     await writeJsonAtomic(
       this.#disk,
       `${this.#collectionPath(collection.name)}/config.json`,
@@ -131,6 +149,31 @@ export class CatalogStore {
   /** The collection is gone when this resolves; its files are erased by `sweepDeleted`. */
   async removeCollection(collection: CollectionState): Promise<void> {
     await this.#moveAway(this.#collectionPath(collection.name), collection.uuid);
+  }
+
+  /** One shard is gone when this resolves; its files are erased by `sweepDeleted`. */
+  async removeShard(collection: CollectionState, shardId: number): Promise<void> {
+    const path = this.shardPath(collection.name, shardId);
+    this.#removedShardCount += 1;
+    const name = `${collection.uuid}-${shardId}-${this.#removedShardCount}`;
+    if (this.#disk.exists(path)) this.#disk.rename(path, `${this.#root}/.deleted/${name}`);
+    await this.#disk.syncDir(this.#collectionPath(collection.name));
+  }
+
+  /** Takes a collection out of the way without erasing it; gives the path of what is kept. */
+  async setAside(collection: CollectionState): Promise<string> {
+    const kept = `${this.#root}/.set-aside`;
+    this.#disk.makeDir(kept);
+    const path = `${kept}/${collection.uuid}`;
+    this.#disk.rename(this.#collectionPath(collection.name), path);
+    await this.#disk.syncDir(`${this.#root}/collections`);
+    await this.#disk.syncDir(kept);
+    return path;
+  }
+
+  /** Are there files of this shard? */
+  hasShard(collectionName: string, shardId: number): boolean {
+    return this.#disk.exists(this.shardPath(collectionName, shardId));
   }
 
   /** Erases what removed collections left. */
@@ -151,7 +194,10 @@ export class CatalogStore {
     await this.#disk.syncDir(`${this.#root}/collections`);
   }
 
-  async #loadCollection(name: string): Promise<CollectionState | null> {
+  async #loadCollection(name: string): Promise<{
+    readonly collection: CollectionState;
+    readonly clusterId: string | null;
+  } | null> {
     const path = `${this.#collectionPath(name)}/config.json`;
     const stored = (await readJson(this.#disk, path)) as
       | StoredCollection
@@ -163,8 +209,13 @@ export class CatalogStore {
       });
       return null;
     }
-    if (stored.format === 1) return decodeCollectionV1(name, stored, this.#ownPeerId);
-    if (stored.format === formatVersion) return decodeCollection(name, stored, this.#ownPeerId);
+    if (stored.format === 1) {
+      return { collection: decodeCollectionV1(name, stored, this.#ownPeerId), clusterId: null };
+    }
+    if (stored.format === formatVersion) {
+      const collection = decodeCollection(name, stored, this.#ownPeerId);
+      return { collection, clusterId: stored.cluster_id ?? null };
+    }
     const { format } = stored as { readonly format: unknown };
     throw new CorruptFileError(path, 0, `format ${format}, expected at most ${formatVersion}`);
   }
@@ -207,7 +258,8 @@ function decodeCollection(
   stored: StoredCollection,
   ownPeerId: PeerId,
 ): CollectionState {
-  const { format, uuid, this_peer_id, shards, next_serial, payload_schema, ...config } = stored;
+  const { uuid, this_peer_id, shards, next_serial, payload_schema, ...rest } = stored;
+  const { format: _format, cluster_id: _clusterId, ...config } = rest;
   // A copied or restored storage whose identity was lost: what was that peer's is this one's now.
   const peerId = (text: string) => (text === this_peer_id ? ownPeerId : BigInt(text));
   return {

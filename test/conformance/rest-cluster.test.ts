@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import type { CollectionConfig } from '../../src/model/collection-config.ts';
 import { telemetryReport } from '../../src/server/telemetry.ts';
 import { clusterOfThree, FakeCluster } from '../fakes/cluster.ts';
 import { type Rig, startRig } from './harness.ts';
@@ -178,7 +179,7 @@ test('metadata keeps any JSON value as it was given', async () => {
   const odd = encodeURIComponent('a/b ü"');
   await peer.call('PUT', `${path}/${odd}?wait=true`, '1', json);
   assert.equal(await raw(odd), '1');
-  await peer.ok('DELETE', `${path}/${odd}?wait=true`);
+  for (const key of [odd, 'big', 'limits']) await peer.ok('DELETE', `${path}/${key}?wait=true`);
 });
 
 test('metadata that is no JSON, or too much of it, is refused in plain text', async () => {
@@ -207,7 +208,7 @@ test('a collection tells where its shards are', async () => {
       kind: 'create_collection',
       name: 'spread',
       uuid: 'u',
-      config: (await configOf('alone')) as never,
+      config: await configOf('alone'),
       distribution: [
         [0, [1n, 2n]],
         [1, [2n]],
@@ -237,9 +238,13 @@ test('a collection tells where its shards are', async () => {
   assert.match(await peer.fails('GET', '/collections/none/cluster'), /^404 Not found/);
 });
 
-async function configOf(name: string): Promise<unknown> {
-  await alone.ok('PUT', `/collections/${name}`, { vectors: { size: 1, distance: 'Dot' } });
-  return alone.engine.state().collections.get(name)?.config;
+/** Of a collection with two shards. */
+async function configOf(name: string): Promise<CollectionConfig> {
+  const vectors = { size: 1, distance: 'Dot' };
+  await alone.ok('PUT', `/collections/${name}`, { vectors, shard_number: 2 });
+  const config = alone.engine.state().collections.get(name)?.config;
+  assert.ok(config !== undefined);
+  return config;
 }
 
 test('metrics and telemetry tell about consensus', async () => {

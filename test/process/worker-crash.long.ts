@@ -11,9 +11,11 @@ import { Worker } from 'node:worker_threads';
 import { NativeDisk } from '../../src/io/native/native-disk.ts';
 import { CatalogStore } from '../../src/server/catalog-store.ts';
 import { defaultSettings, type Settings } from '../../src/server/config/settings.ts';
+import { StandaloneChanges } from '../../src/server/standalone-changes.ts';
 import { BuilderPool } from '../../src/server/threads/builder-pool.ts';
 import { Control } from '../../src/server/threads/control.ts';
 import type { WorkerStart } from '../../src/server/threads/messages.ts';
+import { ThreadHost } from '../../src/server/threads/thread-host.ts';
 import { createKnown, expectKnown } from './known-collection.ts';
 import { freePort } from './octant-process.ts';
 import { RestClient } from './rest.ts';
@@ -51,7 +53,11 @@ class Node {
       },
       logger,
     );
-    this.control = new Control(
+    const store = new CatalogStore(
+      { storagePath: settings.storage.storage_path, ownPeerId: 1n },
+      { disk: new NativeDisk(), log: logger },
+    );
+    const host = new ThreadHost(
       {
         workerCount,
         spawnWorker: (workerIndex) => {
@@ -69,17 +75,13 @@ class Node {
         toleratesLoadErrors: false,
         recoveryMode: null,
         optimizerOverwrites: {},
+        shardPath: (name, shardId) => store.shardPath(name, shardId),
         onFatal: (error) => void this.fatal.push(error.message),
       },
-      {
-        store: new CatalogStore(
-          { storagePath: settings.storage.storage_path, ownPeerId: 1n },
-          { disk: new NativeDisk(), log: logger },
-        ),
-        builders,
-        log: logger,
-      },
+      { builders, log: logger },
     );
+    const changes = new StandaloneChanges(1n, { host, store, log: logger });
+    this.control = new Control(host, { kind: 'standalone', changes });
   }
 
   static async start(): Promise<Node> {

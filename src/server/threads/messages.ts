@@ -50,6 +50,8 @@ export type WorkerCalls = {
   /** The thread owns this shard from now on; answered when every thread can read it. */
   open_shard: { request: OpenShardRequest; answer: null };
   update_shard_config: { request: { key: ShardKey; config: ShardConfig }; answer: null };
+  /** A change that all peers agreed on, for the owner. */
+  update_shard: { request: { key: ShardKey; record: Uint8Array }; answer: null };
   /** For the owner and all others: closes and forgets the shard. Its files stay. */
   close_shard: { request: { key: ShardKey }; answer: null };
   /** Its files are not loaded: every request to it fails with the reason until it is closed. */

@@ -12,7 +12,7 @@ export type CallTable = Readonly<
   Record<string, { readonly request: unknown; readonly answer: unknown }>
 >;
 
-type Handlers<Table extends CallTable> = {
+export type CallHandlers<Table extends CallTable> = {
   readonly [Kind in keyof Table]: (
     request: Table[Kind]['request'],
   ) => Promise<Table[Kind]['answer']> | Table[Kind]['answer'];
@@ -41,14 +41,14 @@ export interface PortLike {
 
 export class ThreadPort<Outgoing extends CallTable, Incoming extends CallTable> {
   readonly #port: PortLike;
-  readonly #handlers: Handlers<Incoming>;
+  readonly #handlers: CallHandlers<Incoming>;
   readonly #onFault: (error: unknown) => void;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #closedWith: string | null = null;
 
   /** `onFault` hears of errors that are no answer to a user: bugs of this thread's handlers. */
-  constructor(port: PortLike, handlers: Handlers<Incoming>, onFault: (error: unknown) => void) {
+  constructor(port: PortLike, handlers: CallHandlers<Incoming>, onFault: (error: unknown) => void) {
     this.#port = port;
     this.#handlers = handlers;
     this.#onFault = onFault;

@@ -49,6 +49,9 @@ export interface WorkerRuntimeOptions {
   readonly shardPorts: Omit<LocalShardPorts, 'views' | 'builder'>;
 }
 
+/** A change that all peers agreed on is handed to the shard within this time, or again. */
+const agreedUpdateMs = 10_000;
+
 type Link = ThreadPort<PeerCalls, PeerCalls>;
 
 export class WorkerRuntime implements Engine {
@@ -76,6 +79,11 @@ export class WorkerRuntime implements Engine {
         open_shard: (request) => this.#openShard(request),
         update_shard_config: ({ key, config }) => {
           this.#ownedShard(key).local.updateConfig(config);
+          return null;
+        },
+        update_shard: async ({ key, record }) => {
+          const waiting = { wait: false, timeoutMs: agreedUpdateMs };
+          await this.#ownedShard(key).update(record, waiting);
           return null;
         },
         close_shard: ({ key }) => this.#closeShard(key),
