@@ -5,7 +5,7 @@
 //                    └────────────┴───────┴─────────┴──▶ refused; both sides learn why
 
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { CorruptBytesError } from '../base/bytes.ts';
 import { callerAddressOf } from './address.ts';
 import { encodeFrame, FrameError, FrameReader } from './codec/frame.ts';
@@ -133,6 +133,7 @@ export class PeerListener {
     let stream = socket;
     try {
       stream = await this.#secure(socket);
+      if (stream instanceof TLSSocket) checkCertificate(stream);
       await this.#introduce(stream, address, known);
     } catch (error) {
       known();
@@ -160,11 +161,7 @@ export class PeerListener {
       const answer = 'this node speaks TLS, the peer does not';
       throw new Refused('the peer does not speak TLS, this node does', answer);
     }
-    const secured = await wrapInTls(socket, tls, this.#context.limits.handshakeMs);
-    const fault = certificateFault(secured);
-    if (fault === null) return secured;
-    sayGoodbye(secured, `the certificate of the peer is refused: ${fault}`, this.#context);
-    throw new Refused(`its certificate is refused: ${fault}`, null);
+    return wrapInTls(socket, tls, this.#context.limits.handshakeMs);
   }
 
   async #introduce(socket: Socket, address: string, known: () => void): Promise<void> {
@@ -188,6 +185,14 @@ export class PeerListener {
     socket.write(encodeFrame(head, encodeWelcome(this.#owner.introduction())));
     this.#owner.accepted({ socket, reader, hello, address });
   }
+}
+
+/** Before anything else is read: nobody without a certificate of ours gets further. */
+function checkCertificate(socket: TLSSocket): void {
+  const fault = certificateFault(socket);
+  if (fault === null) return;
+  const answer = `the certificate of the caller is refused: ${fault}`;
+  throw new Refused(`its certificate is refused: ${fault}`, answer);
 }
 
 function refusedFor(reason: string): Refused {
