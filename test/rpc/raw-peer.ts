@@ -1,7 +1,8 @@
 // The other end of a wire, byte by byte: says what no honest peer would.
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { PeerId } from '../../src/base/ids.ts';
 import { encodeFrame, type Frame, type FrameKind, FrameReader } from '../../src/rpc/codec/frame.ts';
-import { encodeHello, type Hello } from '../../src/rpc/codec/handshake.ts';
+import { encodeHello, encodeWelcome, type Hello } from '../../src/rpc/codec/handshake.ts';
 import { until } from './wire-harness.ts';
 
 export function frameOf(kind: FrameKind, id: number, body?: Uint8Array, more = false): Uint8Array {
@@ -82,3 +83,66 @@ const usualHello: Hello = {
   purpose: 'control',
   expectedPeerId: null,
 };
+
+/** Listens, and welcomes whoever calls; what happens then is the test's matter. */
+export class RawListener implements Disposable {
+  readonly callers: Socket[] = [];
+  /** Kinds of the frames that were read, with their bodies. */
+  readonly frames: Frame[] = [];
+  readonly #server: Server;
+  readonly #welcome: Uint8Array;
+  #isWelcoming = true;
+
+  private constructor(server: Server, welcome: Uint8Array) {
+    this.#server = server;
+    this.#welcome = welcome;
+    server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  static async listen(peerId: PeerId): Promise<RawListener> {
+    const { purpose: _, expectedPeerId: __, ...introduction } = usualHello;
+    const server = createServer({ noDelay: true });
+    await new Promise<void>((resolve) => {
+      server.listen({ host: '127.0.0.1', port: 0 }, resolve);
+    });
+    const welcome = frameOf('welcome', 0, encodeWelcome({ ...introduction, peerId }));
+    return new RawListener(server, welcome);
+  }
+
+  get uri(): string {
+    const bound = this.#server.address();
+    return `http://127.0.0.1:${typeof bound === 'object' ? bound?.port : bound}/`;
+  }
+
+  /** Callers wait for their welcome until `welcomeAll`. */
+  keepWaiting(): void {
+    this.#isWelcoming = false;
+  }
+
+  welcomeAll(): void {
+    this.#isWelcoming = true;
+    for (const socket of this.callers) socket.write(this.#welcome);
+  }
+
+  countOf(kind: FrameKind): number {
+    return this.frames.filter((frame) => frame.kind === kind).length;
+  }
+
+  #accept(socket: Socket): void {
+    this.callers.push(socket);
+    socket.on('error', () => {});
+    const reader = new FrameReader(2 ** 30);
+    socket.on('data', (chunk: Buffer) => {
+      reader.push(Uint8Array.from(chunk));
+      for (let frame = reader.next(); frame !== null; frame = reader.next()) {
+        this.frames.push(frame);
+        if (frame.kind === 'hello' && this.#isWelcoming) socket.write(this.#welcome);
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.callers) socket.destroy();
+    this.#server.close();
+  }
+}
