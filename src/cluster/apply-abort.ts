@@ -11,7 +11,7 @@
 
 import type { PeerId } from '../base/ids.ts';
 import type { CollectionState, ReshardingState, ShardTransfer } from '../model/cluster-state.ts';
-import { isActive, isLastSourceOfTruth } from '../model/replica-rules.ts';
+import { isActive } from '../model/replica-rules.ts';
 import type { ReplicaRef } from './commands.ts';
 import { isCustom, shardsOfKey } from './reduction.ts';
 import {
@@ -36,11 +36,9 @@ export function abortTransfer(
   }
   const rest = withoutTransfer(collection, transfer);
   const receiver = receiverOf(transfer);
-  const shard = rest.shards.get(receiver.shardId);
   const state = replicaState(rest, receiver);
-  if (shard === undefined || state === null) return rest;
-  // Somebody made it active meanwhile, and it may be the only active copy now.
-  if (isActive(state) && isLastSourceOfTruth(shard, receiver.peerId)) return rest;
+  // Somebody made it active meanwhile: others may have been given up because of it.
+  if (state === null || isActive(state)) return rest;
   return transfer.sync ? withReplica(rest, receiver, 'Dead') : withoutReplica(rest, receiver);
 }
 

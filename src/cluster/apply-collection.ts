@@ -72,7 +72,7 @@ function distributionFault(state: ClusterState, command: CreateCollection): Refu
   const isWhole =
     distribution.length === shardCount &&
     distribution.every(([shardId, peers], index) => shardId === index && peers.length > 0);
-  if (!isWhole) return badRequest(`the distribution does not cover shards 0 to ${shardCount - 1}`);
+  if (!isWhole) return badRequest(`the distribution is not one of ${shardCount} shards`);
   return firstStranger(
     state,
     distribution.flatMap(([, peers]) => peers),

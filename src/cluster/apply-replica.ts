@@ -7,7 +7,7 @@ import { isActive, isLastSourceOfTruth, isReshardingState } from '../model/repli
 import { abortResharding, abortTransfersOfReplica } from './apply-abort.ts';
 import type { Command, ReplicaRef } from './commands.ts';
 import { badRequest, isMember, type Refusal, refusal } from './reduction.ts';
-import { withoutReplica, withReplica } from './replica-edits.ts';
+import { replicaState, withoutReplica, withReplica } from './replica-edits.ts';
 
 type SetReplicaState = Extract<Command, { readonly kind: 'set_replica_state' }>;
 
@@ -20,6 +20,8 @@ export function setReplicaState(
   const fault = stateFault(state, collection, command);
   if (fault !== null) return fault;
   const current = collection.shards.get(shardId)?.replicas.get(peerId);
+  // A late report of a replica that is gone must not bring it back, to be filled again by itself.
+  if (wanted === 'Dead' && current === undefined) return collection;
   // First the resharding: a crash between the two must not leave one with a dead replica.
   const settled =
     wanted === 'Dead' && current !== undefined && isReshardingState(current)
@@ -71,19 +73,26 @@ export function removeReplica(
   replica: ReplicaRef,
 ): CollectionState | Refusal {
   const { shardId, peerId } = replica;
-  const shard = collection.shards.get(shardId);
-  if (shard === undefined) {
+  if (!collection.shards.has(shardId)) {
     return badRequest(`Shard ${shardId} of ${collection.name} does not exist`);
   }
-  const state = shard.replicas.get(peerId);
-  if (state === undefined) {
+  if (replicaState(collection, replica) === null) {
     return badRequest(`Peer ${peerId} has no replica of shard ${shardId}`);
   }
+  const rest = abortTransfersOfReplica(collection, replica);
+  // The end of its transfers may take other copies away, too.
+  const fault = lastCopyFault(collection, replica) ?? lastCopyFault(rest, replica);
+  return fault ?? withoutReplica(rest, replica);
+}
+
+function lastCopyFault(collection: CollectionState, replica: ReplicaRef): Refusal | null {
+  const { shardId, peerId } = replica;
+  const shard = collection.shards.get(shardId);
+  const state = shard?.replicas.get(peerId);
+  if (shard === undefined || state === undefined) return null;
   const activeCount = [...shard.replicas.values()].filter(isActive).length;
-  if (shard.replicas.size === 1 || (isActive(state) && activeCount === 1)) {
-    return badRequest(
-      `Shard ${shardId} must have at least one active replica after removing ${peerId}`,
-    );
-  }
-  return withoutReplica(abortTransfersOfReplica(collection, replica), replica);
+  if (shard.replicas.size > 1 && (!isActive(state) || activeCount > 1)) return null;
+  return badRequest(
+    `Shard ${shardId} must have at least one active replica after removing ${peerId}`,
+  );
 }

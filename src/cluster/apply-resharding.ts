@@ -114,6 +114,10 @@ export function commitReadRing(
   if (resharding === null) return collection;
   if (!isSameResharding(resharding, key)) return otherResharding(collection);
   if (resharding.stage !== 'migrating_points') return collection;
+  // Readers would miss the points that are still on their way.
+  if (collection.transfers.some(({ method }) => method === 'resharding_stream_records')) {
+    return badRequest(`points are still being migrated in collection ${collection.name}`);
+  }
   return withStage(collection, 'read_hash_ring_committed');
 }
 

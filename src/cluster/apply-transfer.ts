@@ -20,6 +20,7 @@ import type { Command } from './commands.ts';
 import { badRequest, firstStranger, isRefusal, type Refusal } from './reduction.ts';
 import {
   findTransfer,
+  isSameReplica,
   receiverOf,
   replicaState,
   sourceOf,
@@ -71,12 +72,35 @@ function sourceFault(collection: CollectionState, transfer: NewTransfer): Refusa
 
 function overlapFault(collection: CollectionState, transfer: NewTransfer): Refusal | null {
   const { shardId, from, to } = transfer;
-  const other = collection.transfers.find(
+  const sameShard = collection.transfers.find(
     (one) =>
       one.shardId === shardId &&
       (one.from === from || one.from === to || one.to === from || one.to === to),
   );
-  if (other === undefined) return null;
+  if (sameShard !== undefined) return alreadyInvolved(shardId, sameShard);
+  const receiver = receiverOf(transfer);
+  const sameReceiver = collection.transfers.find((one) => isInTheWay(collection, one, transfer));
+  return sameReceiver === undefined ? null : alreadyInvolved(receiver.shardId, sameReceiver);
+}
+
+/**
+ * Nothing is filled by two transfers at once, nor read by one and filled by another; only the
+ * transfers of a resharding fill a replica together, and down they leave it active.
+ */
+function isInTheWay(
+  collection: CollectionState,
+  other: ShardTransfer,
+  transfer: NewTransfer,
+): boolean {
+  const receiver = receiverOf(transfer);
+  const isResharding = transfer.method === 'resharding_stream_records';
+  if (isSameReplica(receiverOf(other), receiver)) {
+    return !isResharding || other.method !== 'resharding_stream_records';
+  }
+  return isSameReplica(sourceOf(other), receiver) && !isActive(initialState(collection, transfer));
+}
+
+function alreadyInvolved(shardId: number, other: ShardTransfer): Refusal {
   return badRequest(
     `Shard ${shardId} is already involved in transfer ${other.from} -> ${other.to}`,
   );
@@ -94,7 +118,7 @@ function targetFault(
   transfer: NewTransfer,
   target: number,
 ): Refusal | null {
-  const { shardId, to, method, filter } = transfer;
+  const { shardId, to, sync, method, filter } = transfer;
   const isResharding = method === 'resharding_stream_records';
   if (!isResharding && (filter === null || method !== 'stream_records')) {
     return badRequest(
@@ -102,6 +126,9 @@ function targetFault(
         'or for stream_records transfers with a filter',
     );
   }
+  // An aborted move would take away the receiver, which has points of its own.
+  if (!isResharding && !sync)
+    return badRequest(`Points cannot be moved to shard ${target}, only copied`);
   if (!collection.shards.has(target)) {
     return badRequest(`Target shard ${target} of ${collection.name} does not exist`);
   }
@@ -198,7 +225,7 @@ export function finishTransfer(
   const state = replicaState(rest, receiver);
   if (state === null) return rest;
   // What was filled by a resharding is complete when the whole resharding says so.
-  if (isReshardingState(state)) return rest;
+  if (isReshardingState(state) || transfer.method === 'resharding_stream_records') return rest;
   const filled = withReplica(rest, receiver, 'Active');
   if (transfer.sync) return filled;
   // Only now: the receiver counts in the same step in which the source stops to.

@@ -53,12 +53,6 @@ export function oneOf<const Value extends string>(values: readonly Value[]): Cod
   return checked(`one of ${values.join(', ')}`, (json) => values.includes(json as Value));
 }
 
-/** A JSON value without a shape of its own; members of its objects in sorted order. */
-export const anyJson: Codec<unknown> = {
-  write: sortedJson,
-  read: (json) => json,
-};
-
 function sortedJson(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(sortedJson);
@@ -69,6 +63,7 @@ function sortedJson(value: unknown): unknown {
   );
 }
 
+/** An object without a shape of its own; members in sorted order. */
 export function anyObject<Value>(): Codec<Value> {
   return {
     write: sortedJson,

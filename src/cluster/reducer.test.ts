@@ -2,54 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createCommand } from '../../test/state/examples.ts';
 import { type ClusterState, emptyClusterState, findCollection } from '../model/cluster-state.ts';
-import type { CollectionConfig } from '../model/collection-config.ts';
 import type { Command } from './commands.ts';
 import { reduce } from './reducer.ts';
 
-const config: CollectionConfig = {
-  params: {
-    vectors: { single: { size: 4, distance: 'Dot' } },
-    shard_number: 2,
-    replication_factor: 1,
-    write_consistency_factor: 1,
-    on_disk_payload: true,
-  },
-  hnsw_config: {
-    m: 16,
-    ef_construct: 100,
-    full_scan_threshold: 10_000,
-    max_indexing_threads: 0,
-    on_disk: false,
-  },
-  optimizer_config: {
-    deleted_threshold: 0.2,
-    vacuum_min_vector_number: 1000,
-    default_segment_number: 0,
-    max_segment_size: null,
-    memmap_threshold: null,
-    indexing_threshold: 10_000,
-    flush_interval_sec: 5,
-    max_optimization_threads: null,
-    prevent_unoptimized: null,
-  },
-  wal_config: { wal_capacity_mb: 32, wal_segments_ahead: 0, wal_retain_closed: 1 },
-  quantization_config: null,
-};
-
 function create(name: string): Command {
-  return {
-    kind: 'create_collection',
-    name,
-    uuid: `uuid-${name}`,
-    config,
-    distribution: [
-      [0, [1n]],
-      [1, [1n]],
-    ],
-    initialState: 'Active',
-    collectionCountMax: 3,
-  };
+  const command = createCommand(name, [
+    [0, [1n]],
+    [1, [1n]],
+  ]);
+  return { ...command, collectionCountMax: 3 };
 }
 
 function apply(state: ClusterState, ...commands: readonly Command[]): ClusterState {
