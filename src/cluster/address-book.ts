@@ -11,7 +11,10 @@ export class AddressBook {
   readonly #ports: ClusterNodePorts;
   #identity: Identity;
   #usedPeers: ClusterState['peers'] | null = null;
+  #isStale = false;
   readonly #leaving = new Map<PeerId, { readonly uri: string; readonly untilTick: number }>();
+  /** Said by the peers themselves, and not agreed yet. */
+  readonly #provisional = new Map<PeerId, string>();
   #saving: Promise<void> = Promise.resolve();
 
   constructor(identity: Identity, ports: ClusterNodePorts) {
@@ -24,9 +27,20 @@ export class AddressBook {
     return this.#identity.clusterId;
   }
 
+  get ownUri(): string | null {
+    return this.#identity.ownUri;
+  }
+
+  /** A peer says that it has moved. It may be needed to agree on that, so it is believed at once. */
+  hear(peerId: PeerId, uri: string): void {
+    this.#provisional.set(peerId, uri);
+    this.#isStale = true;
+  }
+
   use(state: ClusterState, tick: number): void {
-    const isForgetting = this.#forgetLeaving(tick);
+    const isForgetting = this.#forgetLeaving(tick) || this.#isStale;
     if (state.peers === this.#usedPeers && !isForgetting) return;
+    this.#isStale = false;
     for (const [id, { uri }] of this.#usedPeers ?? []) {
       if (state.peers.has(id)) continue;
       this.#leaving.set(id, { uri, untilTick: tick + silenceWhileBusyTicksMax });
@@ -36,6 +50,10 @@ export class AddressBook {
     const known = this.#known(state);
     const others = new Map([...this.#leaving].map(([id, { uri }]) => [id, uri]));
     for (const [id, uri] of known) others.set(id, uri);
+    for (const [id, uri] of this.#provisional) {
+      if (known.has(id) && known.get(id) !== uri) others.set(id, uri);
+      else this.#provisional.delete(id);
+    }
     others.delete(this.#identity.peerId);
     this.#ports.network.useAddresses(others);
     if (isChanged) this.#save(state, known);

@@ -56,6 +56,10 @@ export class AppliedState implements StateMachine {
     return this.#state;
   }
 
+  get membership(): Membership {
+    return this.#membership;
+  }
+
   get index(): LogIndex {
     return this.#index;
   }

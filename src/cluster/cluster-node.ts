@@ -59,7 +59,9 @@ export interface ClusterStatus {
 /** `no_leader`: nobody led within the time; nothing was proposed. */
 export type ProposalResult = ProposeResult | { readonly kind: 'no_leader' };
 
-const snapshotCallMs = 60_000;
+/** A snapshot may take this long, and longer the larger it is: 1 MB/s is slow. */
+const snapshotCallMs = 10_000;
+const snapshotBytesPerMs = 1000;
 const fetchCallMs = 10_000;
 
 export class ClusterNode implements PeerEndpoint {
@@ -83,6 +85,7 @@ export class ClusterNode implements PeerEndpoint {
   #refreshCount = 0;
   #publishedTick = Number.NEGATIVE_INFINITY;
   #askedTick = 0;
+  #isSayingUri = false;
 
   static async start(options: ClusterNodeOptions, ports: ClusterNodePorts): Promise<ClusterNode> {
     const identity = await ports.identity.load();
@@ -301,6 +304,7 @@ export class ClusterNode implements PeerEndpoint {
       removePeer: (peerId, timeoutMs) => this.removePeer(peerId, timeoutMs),
       changeUri: (peerId, uri, timeoutMs) =>
         this.#ask({ kind: 'update', peerId, uri, version: null }, timeoutMs),
+      hearUri: (peerId, uri) => this.#addresses.hear(peerId, uri),
       waitOnCommit: (index, term, timeoutMs) => this.waitOnCommit(index, term, timeoutMs),
       receiveSnapshot: (from, message) => {
         if (message.from === from) this.#driver.receive(message);
@@ -358,7 +362,9 @@ export class ClusterNode implements PeerEndpoint {
     try {
       const request = { kind: 'install_snapshot', message } as const;
       const to = { peerId: message.to };
-      const answer = await this.#ports.network.call(to, request, snapshotCallMs);
+      const bytes = message.kind === 'snapshot' ? message.snapshot.data.length : 0;
+      const timeoutMs = snapshotCallMs + bytes / snapshotBytesPerMs;
+      const answer = await this.#ports.network.call(to, request, timeoutMs);
       return answer.kind === 'done' && answer.ok;
     } catch (error) {
       if (error instanceof PeerUnreachable) return false;
@@ -380,7 +386,8 @@ export class ClusterNode implements PeerEndpoint {
     this.#compareStates();
     this.#sayState(leaderId);
     this.#publishVersion(leaderId);
-    this.#checkRemoval();
+    this.#publishUri();
+    this.#breakSilence();
     this.#waiters.poke();
   }
 
@@ -446,7 +453,20 @@ export class ClusterNode implements PeerEndpoint {
     void this.#proposer.propose(command, publishTicks * this.#options.tickMs);
   }
 
-  #checkRemoval(): void {
+  /** It may have been heard without being agreed on. */
+  #publishUri(): void {
+    const uri = this.#addresses.ownUri;
+    const own = this.#machine.state.peers.get(this.#id);
+    const isAgreed = uri === null || own === undefined || own.uri === uri;
+    if (isAgreed || this.#isSayingUri) return;
+    this.#isSayingUri = true;
+    const wish = { kind: 'update', peerId: this.#id, uri, version: null } as const;
+    void this.#ask(wish, publishTicks * this.#options.tickMs).finally(() => {
+      this.#isSayingUri = false;
+    });
+  }
+
+  #breakSilence(): void {
     const { tickCount, silenceTicks } = this.#driver;
     if (silenceTicks < askAfterSilenceTicks) return;
     if (tickCount - this.#askedTick < askAfterSilenceTicks) return;
@@ -454,9 +474,22 @@ export class ClusterNode implements PeerEndpoint {
     const { membership } = this.#driver.raftStatus;
     const others = memberIds(membership).filter((id) => id !== this.#id);
     if (others.length === 0) return;
+    this.#sayUri(others);
     this.#leaveIfRemoved(others, membership).catch((error: unknown) =>
       this.#ports.log.warn('Cannot find out whether this peer was removed', { error }),
     );
+  }
+
+  /** Nobody is heard: perhaps because nobody knows where this peer is now. */
+  #sayUri(others: readonly PeerId[]): void {
+    const uri = this.#addresses.ownUri;
+    if (uri === null) return;
+    const request = { kind: 'announce_uri', peerId: this.#id, uri } as const;
+    for (const peerId of others) {
+      this.#ports.network.call({ peerId }, request, fetchCallMs).catch((error: unknown) => {
+        if (!(error instanceof PeerUnreachable)) throw error;
+      });
+    }
   }
 
   async #leaveIfRemoved(others: readonly PeerId[], before: Membership): Promise<void> {

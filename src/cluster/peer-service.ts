@@ -35,6 +35,7 @@ export interface ServingNode {
   ): Promise<MembershipResult>;
   removePeer(peerId: PeerId, timeoutMs: number): Promise<MembershipResult>;
   changeUri(peerId: PeerId, uri: string, timeoutMs: number): Promise<MembershipResult>;
+  hearUri(peerId: PeerId, uri: string): void;
   waitOnCommit(index: LogIndex, term: Term, timeoutMs: number): Promise<boolean>;
   receiveSnapshot(from: PeerId, message: Message): void;
 }
@@ -51,7 +52,7 @@ export async function servePeer(
     case 'join':
       return serveJoin(node, request, callerAddress);
     case 'announce_uri':
-      return serveAnnounce(node, request);
+      return serveAnnounce(node, from, request);
     case 'who_is':
       return serveWhoIs(node, request.peerId);
     case 'consensus_commit': {
@@ -133,14 +134,21 @@ export function hasReplicas(state: ClusterState, peerId: PeerId): boolean {
   return false;
 }
 
+/**
+ * Agreed, or at least heard: where this peer is one of the few that are left, its vote is needed to
+ * agree on where it is. It goes on asking by itself.
+ */
 async function serveAnnounce(
   node: ServingNode,
+  from: PeerId | null,
   { peerId, uri }: Extract<PeerRequest, { kind: 'announce_uri' }>,
 ): Promise<PeerAnswer> {
+  if (from !== peerId) return { kind: 'refused', message: 'only a peer itself says where it is' };
   if (!node.isWorking()) throw new PeerUnreachable('consensus has stopped on this peer');
+  node.hearUri(peerId, uri);
   const result = await node.changeUri(peerId, uri, membershipMs);
   if (result.kind === 'refused') return { kind: 'refused', message: result.message };
-  return { kind: 'done', ok: result.kind === 'done' };
+  return { kind: 'done', ok: true };
 }
 
 /** A peer that is behind does not know who there is, and must not say that it does. */

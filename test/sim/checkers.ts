@@ -1,12 +1,13 @@
 // What must hold in a simulated cluster after every single step. Each checker has a name, so that a
 // broken build can be told by who speaks first.
 
-import { comparePeerIds, type LogIndex, type PeerId, type Term } from '../../src/base/ids.ts';
+import type { LogIndex, PeerId, Term } from '../../src/base/ids.ts';
+import type { AppliedState } from '../../src/cluster/applied-state.ts';
 import type { ClusterNode } from '../../src/cluster/cluster-node.ts';
 import { decodeProposal } from '../../src/cluster/encode-proposal.ts';
 import type { ProposalResult } from '../../src/cluster/cluster-node.ts';
 import { stateHash } from '../../src/cluster/state-hash.ts';
-import { memberIds } from '../../src/raft/membership.ts';
+import { type Membership, memberIds } from '../../src/raft/membership.ts';
 import type { Entry } from '../../src/raft/messages.ts';
 import type { RaftStatus } from '../../src/raft/raft.ts';
 
@@ -53,7 +54,7 @@ export class Checkers {
   readonly #committed = new Map<LogIndex, Committed>();
   /** Index → hash of state and members there. */
   readonly #states = new Map<LogIndex, string>();
-  readonly #voters = new Map<LogIndex, readonly PeerId[]>();
+  readonly #members = new Map<LogIndex, readonly PeerId[]>();
   readonly #numbers = new Map<string, LogIndex>();
   readonly #seen = new WeakMap<ClusterNode, Seen>();
   commitIndexMax: LogIndex = 0;
@@ -80,7 +81,7 @@ export class Checkers {
       if (machine.index < seen.appliedIndex) {
         throw new Violation('states agree', `${status.id} went back to ${machine.index}`);
       }
-      this.#checkState(status, machine.index, stateHash(machine.state));
+      this.#checkState(status.id, machine);
     }
     seen.term = term;
     seen.commitIndex = Math.max(seen.commitIndex, commitIndex);
@@ -150,27 +151,27 @@ export class Checkers {
     this.#numbers.set(key, index);
   }
 
-  #checkState(status: RaftStatus, index: LogIndex, hash: string): void {
-    if (status.appliedIndex !== index) return;
+  #checkState(id: PeerId, { index, state, membership }: AppliedState): void {
+    const hash = stateHash(state);
     const known = this.#states.get(index);
     if (known === undefined) this.#states.set(index, hash);
     else if (known !== hash) {
-      throw new Violation('states agree', `${status.id} has ${hash} at ${index}, others ${known}`);
+      throw new Violation('states agree', `${id} has ${hash} at ${index}, others ${known}`);
     }
-    this.#checkMembership(status, index);
+    this.#checkMembership(id, index, membership);
   }
 
-  #checkMembership(status: RaftStatus, index: LogIndex): void {
-    const { voters, outgoingVoters } = status.membership;
+  #checkMembership(id: PeerId, index: LogIndex, membership: Membership): void {
+    const { voters, outgoingVoters } = membership;
     if (index > 0 && voters.length === 0) {
       throw new Violation('membership is sane', `no voters at ${index}`);
     }
     if (outgoingVoters.length > 0) throw new Violation('membership is sane', `joint at ${index}`);
-    const members = memberIds(status.membership);
-    const known = this.#voters.get(index);
-    if (known === undefined) this.#voters.set(index, members);
-    else if (known.join() !== members.toSorted(comparePeerIds).join()) {
-      throw new Violation('membership is sane', `${status.id} differs at ${index}`);
+    const members = memberIds(membership);
+    const known = this.#members.get(index);
+    if (known === undefined) this.#members.set(index, members);
+    else if (known.join() !== members.join()) {
+      throw new Violation('membership is sane', `${id} differs at ${index}`);
     }
   }
 }

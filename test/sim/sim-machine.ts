@@ -31,7 +31,10 @@ export interface SimPorts {
 
 export interface StartFlags {
   readonly bootstrap: string | null;
+  /** A new address, or `null`. */
   readonly uri: string | null;
+  /** Without, others find out by who called. */
+  readonly saysUri: boolean;
 }
 
 export const tickMs = 100;
@@ -84,8 +87,8 @@ export class SimMachine {
     return this.#process;
   }
 
-  get clusterId(): string | null {
-    return this.#identity.clusterId;
+  get identity(): Identity {
+    return this.#identity;
   }
 
   start(flags: StartFlags): void {
@@ -129,7 +132,7 @@ export class SimMachine {
     };
     const { rules } = this.#ports.defects;
     const options = {
-      uri: this.#uri,
+      uri: flags.saysUri ? this.#uri : null,
       bootstrap: flags.bootstrap,
       isReinit: false,
       p2pPort: 6335,
@@ -215,6 +218,8 @@ export class SimMachine {
       turn: () => this.#turn(this.#process),
     });
     disk.makeDir('/storage');
+    // The server sees to it that the storage directory itself is durable.
+    disk.syncDir('/').catch(() => {});
     return disk;
   }
 

@@ -117,6 +117,7 @@ export class SimNetwork {
         return;
       }
       if (this.#isLost(from.uri, target.uri)) return;
+      if (request.kind === 'install_snapshot') this.#faults.snapshots += 1;
       this.#time.at(this.#delay(), target.process, () => {
         const isForeign =
           from.clusterId !== null &&
@@ -124,7 +125,7 @@ export class SimNetwork {
           from.clusterId !== target.clusterId;
         if (isForeign || target.endpoint === null) return;
         const known = from.clusterId === target.clusterId ? from.peerId : null;
-        const answered = target.endpoint.serve(known, request, '10.0.0.1').then(
+        const answered = target.endpoint.serve(known, request, hostOf(from.uri)).then(
           (answer) => () => resolve(answer),
           (error: unknown) => () => fail(String(error)),
         );
@@ -153,4 +154,9 @@ export class SimNetwork {
     this.#faults.strayed += 1;
     return usual + this.#prng.uniform() ** 3 * 3000;
   }
+}
+
+/** `a` of `http://a:6335/`. */
+function hostOf(uri: string): string {
+  return uri.slice('http://'.length).split(':')[0] ?? '';
 }

@@ -1,0 +1,580 @@
+// One random life of a cluster: machines join, leave, die and come back, the network loses, doubles
+// and splits, disks are slow and fail, clocks jump, while changes are proposed everywhere. After
+// every step the checkers look at who acted; at the end, with all well again, the cluster must come
+// to rest and take changes. The seed decides everything.
+
+import { InvariantError } from '../../src/base/assert.ts';
+import type { PeerId } from '../../src/base/ids.ts';
+import { Prng } from '../../src/base/prng.ts';
+import type { ClusterNode, ProposalResult } from '../../src/cluster/cluster-node.ts';
+import { stateHash } from '../../src/cluster/state-hash.ts';
+import { memberIds } from '../../src/raft/membership.ts';
+import { Checkers, Violation } from './checkers.ts';
+import { randomCommand } from './commands.ts';
+import { type Faults, noFaults } from './faults.ts';
+import { type Defects, SimMachine } from './sim-machine.ts';
+import { fairWeather, SimNetwork, type Weather } from './sim-network.ts';
+import { type Process, VirtualTime } from './virtual-time.ts';
+
+export const noDefects: Defects = { rules: null, forgetsVote: false, skipsSync: false };
+
+export interface LifeOptions {
+  readonly seed: number;
+  /** At most so many things are done to the cluster. */
+  readonly stepCount: number;
+  /** Time until everything is made well again. */
+  readonly stormMs: number;
+  /** `storm`: nothing but elections and power losses. */
+  readonly kind: 'mixed' | 'storm';
+  readonly defects: Defects;
+  readonly onTrace: ((text: string) => void) | null;
+}
+
+export const usualLife = {
+  stepCount: Number.POSITIVE_INFINITY,
+  stormMs: 45_000,
+  kind: 'mixed',
+  defects: noDefects,
+  onTrace: null,
+} as const;
+
+export interface Life {
+  readonly faults: Faults;
+  readonly violation: Violation | null;
+  readonly stepCount: number;
+  readonly simulatedMs: number;
+  /** Equal lives have equal ones. */
+  readonly traceHash: string;
+}
+
+export async function live(options: LifeOptions): Promise<Life> {
+  const world = new World(options);
+  const violation = await world.live();
+  return {
+    faults: world.faults,
+    violation,
+    stepCount: world.stepCount,
+    simulatedMs: world.time.nowMs,
+    traceHash: world.traceHash,
+  };
+}
+
+const proposeMs = 5000;
+const settleMs = 45_000;
+const calmMs = 6000;
+
+class World {
+  readonly time = new VirtualTime();
+  readonly faults = noFaults();
+  stepCount = 0;
+  readonly #options: LifeOptions;
+  readonly #prng: Prng;
+  readonly #network: SimNetwork;
+  readonly #machines: SimMachine[] = [];
+  readonly #checkers = new Checkers();
+  readonly #byProcess = new Map<Process, SimMachine>();
+  readonly #ports;
+  readonly #weights: readonly (readonly [number, () => void])[];
+  #answers: { readonly result: ProposalResult; readonly token: string }[] = [];
+  #violation: Violation | null = null;
+  #hash = 17;
+  #serial = 0;
+  #isStorm = true;
+  /** A voter that lost its disk and is still counted, or a machine that waits to take its place. */
+  #lost: SimMachine | null = null;
+  #removedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #stepMs: number;
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    this.#prng = new Prng(options.seed);
+    this.#network = new SimNetwork(this.time, this.#prng.fork(), this.faults);
+    const trace = (text: string): void => {
+      this.#mix(text.length);
+      options.onTrace?.(`${this.time.nowMs.toFixed(1)} ${text}`);
+    };
+    const { time, faults } = this;
+    const { defects } = options;
+    this.#ports = { time, network: this.#network, prng: this.#prng, faults, defects, trace };
+    this.#stepMs = this.#prng.pick([60, 150, 400]);
+    this.#weights = options.kind === 'storm' ? this.#stormWeights() : this.#mixedWeights();
+  }
+
+  get traceHash(): string {
+    return (this.#hash >>> 0).toString(16).padStart(8, '0');
+  }
+
+  async live(): Promise<Violation | null> {
+    try {
+      await this.#begin();
+      this.#scheduleStep();
+      await this.#run(this.#options.stormMs);
+      if (this.#violation === null) await this.#settle();
+      this.faults.elections = this.#checkers.electionCount;
+      return this.#violation;
+    } catch (error) {
+      return violationOf(error);
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const prng = this.#prng;
+    const peerCount = this.#options.kind === 'storm' ? prng.pick([3, 3, 5]) : prng.pick([3, 3, 4, 5]);
+    for (let at = 0; at < peerCount; at += 1) this.#newMachine();
+    const [first, ...others] = this.#machines;
+    if (first === undefined) return;
+    this.#start(first, null);
+    await this.#run(300);
+    for (const machine of others) this.#start(machine, first.uri);
+    // Some lives begin before everybody is there.
+    await this.#run(prng.pick([500, 2000, 4000]));
+  }
+
+  #newMachine(): SimMachine {
+    const compactEntries = this.#prng.pick([0, 1, 3, 10, 40]);
+    const name = `m${this.#machines.length}`;
+    const machine = new SimMachine(name, this.#ports, compactEntries);
+    this.#machines.push(machine);
+    return machine;
+  }
+
+  #start(machine: SimMachine, bootstrap: string | null, uri: string | null = null): void {
+    const saysUri = uri !== null || bootstrap === null || this.#prng.chance(0.5);
+    machine.start({ bootstrap, uri, saysUri });
+    if (machine.process !== null) this.#byProcess.set(machine.process, machine);
+  }
+
+  async #run(forMs: number): Promise<void> {
+    await this.time.run(this.time.nowMs + forMs, (process) => this.#look(process));
+  }
+
+  /** After every event; false ends the life. */
+  #look(process: Process | null): boolean {
+    if (this.#violation !== null) return false;
+    try {
+      if (process === null) for (const machine of this.#machines) this.#checkMachine(machine);
+      else {
+        const machine = this.#byProcess.get(process);
+        if (machine !== undefined) this.#checkMachine(machine);
+      }
+      for (const { result, token } of this.#answers.splice(0)) {
+        this.#checkers.checkAnswer(result, token);
+      }
+      return true;
+    } catch (error) {
+      this.#violation = violationOf(error);
+      return false;
+    }
+  }
+
+  #checkMachine(machine: SimMachine): void {
+    const { node } = machine;
+    if (node === null) return;
+    this.#checkers.check(node);
+    const status = node.inspect().driver.status;
+    if (status.kind === 'stopped_with_err' && !machine.isBroken) {
+      throw new Violation('no needless stop', `${machine.name}: ${status.error}`);
+    }
+    this.#mix(node.appliedIndex * 31 + this.#machines.indexOf(machine));
+    this.#mix(this.time.nowMs * 1000);
+  }
+
+  #mix(value: number): void {
+    this.#hash = Math.imul(this.#hash ^ value, 0x01000193) ^ (this.#hash >>> 15);
+  }
+
+  #scheduleStep(): void {
+    const delayMs = this.#stepMs * 2 * this.#prng.uniform();
+    this.time.at(delayMs, null, () => {
+      if (!this.#isStorm || this.stepCount >= this.#options.stepCount) return;
+      this.stepCount += 1;
+      this.#step();
+      this.#scheduleStep();
+    });
+  }
+
+  #step(): void {
+    const weightSum = this.#weights.reduce((sum, [weight]) => sum + weight, 0);
+    let at = this.#prng.uniform() * weightSum;
+    for (const [weight, act] of this.#weights) {
+      at -= weight;
+      if (at < 0) return act();
+    }
+  }
+
+  #mixedWeights(): readonly (readonly [number, () => void])[] {
+    const rate = (most: number): number => most * this.#prng.uniform();
+    return [
+      [30, () => this.#propose()],
+      [rate(6), () => this.#crash(this.#up())],
+      [rate(2), () => this.#crash(this.#leaders())],
+      [8, () => this.#restart()],
+      [rate(4), () => this.#split()],
+      [4, () => this.#network.heal()],
+      [rate(5), () => this.#changeWeather()],
+      [rate(4), () => this.#pause()],
+      [rate(2), () => this.#jumpClock()],
+      [rate(3), () => this.#slowDisk()],
+      [rate(2), () => this.#failSync()],
+      [rate(2), () => this.#tearWrite()],
+      [rate(2), () => this.#join()],
+      [rate(2.5), () => this.#remove()],
+      [rate(1.5), () => this.#stopGracefully()],
+      [rate(1), () => this.#changeUri()],
+      [rate(1.5), () => this.#wipe()],
+      [rate(1), () => this.#flipByte()],
+      [rate(2), () => this.#refresh()],
+    ];
+  }
+
+  #stormWeights(): readonly (readonly [number, () => void])[] {
+    return [
+      [12, () => this.#propose()],
+      [4, () => this.#crash(this.#leaders())],
+      [3, () => this.#crash(this.#up())],
+      [8, () => this.#restart()],
+      [3, () => this.#split()],
+      [2, () => this.#network.heal()],
+      [2, () => this.#changeWeather()],
+      [1, () => this.#pause()],
+      [2, () => this.#slowDisk()],
+    ];
+  }
+
+  #up(): readonly SimMachine[] {
+    return this.#machines.filter((machine) => machine.node !== null);
+  }
+
+  #leaders(): readonly SimMachine[] {
+    return this.#up().filter((one) => one.node?.inspect().driver.raftStatus.role === 'leader');
+  }
+
+  #pickUp(): SimMachine | null {
+    const up = this.#up();
+    return up.length === 0 ? null : this.#prng.pick(up);
+  }
+
+  #members(): readonly PeerId[] {
+    let newest: ClusterNode | null = null;
+    for (const { node } of this.#up()) {
+      if (node !== null && node.appliedIndex > (newest?.appliedIndex ?? 0)) newest = node;
+    }
+    return newest === null ? [] : memberIds(newest.inspect().driver.raftStatus.membership);
+  }
+
+  #propose(): void {
+    const node = this.#pickUp()?.node;
+    if (node === null || node === undefined) return;
+    this.#serial += 1;
+    const peers = [...node.state().peers.keys()];
+    const { command, token } = randomCommand(this.#prng, this.#serial, peers);
+    this.faults.proposals += 1;
+    void node.propose(command, this.#prng.pick([500, 2000, proposeMs])).then((result) => {
+      if (result.kind === 'done') this.faults.acknowledged += 1;
+      this.#answers.push({ result, token });
+    });
+  }
+
+  #crash(candidates: readonly SimMachine[]): void {
+    if (candidates.length === 0) return;
+    const machine = this.#prng.pick(candidates);
+    const mode = this.#prng.chance(0.6) ? 'power' : 'kill';
+    if (mode === 'power') this.faults.powerLosses += 1;
+    else this.faults.kills += 1;
+    machine.crash(mode);
+    if (this.#prng.chance(0.4)) this.#restartOne(machine);
+  }
+
+  #restart(): void {
+    const down = this.#machines.filter((machine) => !machine.isUp);
+    const broken = this.#up().filter((one) => one.isBroken && !one.node?.isWorking);
+    for (const machine of broken) machine.crash('power');
+    const candidates = [...down, ...broken];
+    if (candidates.length > 0) this.#restartOne(this.#prng.pick(candidates));
+  }
+
+  #restartOne(machine: SimMachine): void {
+    if (machine.startError?.startsWith('CorruptFileError') === true) {
+      machine.wipe();
+      if (this.#lost === null) this.#lost = machine;
+    }
+    machine.isBroken = false;
+    // Where nobody is left to tell the new address to, people go back to the old one.
+    const isLost = machine.startError?.includes('from any known peers') === true;
+    this.#start(machine, this.#bootstrapFor(machine), isLost ? machine.identity.ownUri : null);
+  }
+
+  /** Only who founded the cluster may start without one while it is new. */
+  #bootstrapFor(machine: SimMachine): string | null {
+    const others = this.#machines.filter((other) => other !== machine && other.node !== null);
+    const isNew = machine.identity.clusterId === null;
+    const isFounder = machine === this.#machines[0] && this.#checkers.commitIndexMax === 0;
+    if (isFounder) return null;
+    if (!isNew && this.#prng.chance(0.5)) return null;
+    if (others.length > 0) return this.#prng.pick(others).uri;
+    return isNew ? 'http://nobody:6335/' : null;
+  }
+
+  #split(): void {
+    const uris = this.#machines.map(({ uri }) => uri);
+    if (this.#prng.chance(0.4)) {
+      this.faults.oneWayCuts += 1;
+      const from = this.#prng.pick(uris);
+      for (const to of uris) if (to !== from && this.#prng.chance(0.6)) this.#network.cut(from, to);
+      return;
+    }
+    this.faults.splits += 1;
+    const side = new Map(uris.map((uri) => [uri, this.#prng.int(2)]));
+    for (const from of uris) {
+      for (const to of uris) if (side.get(from) !== side.get(to)) this.#network.cut(from, to);
+    }
+  }
+
+  #changeWeather(): void {
+    const prng = this.#prng;
+    const weather: Weather = {
+      lossChance: prng.pick([0, 0, 0.02, 0.1, 0.3]),
+      doubleChance: prng.pick([0, 0.02, 0.2]),
+      strayChance: prng.pick([0, 0.02, 0.1]),
+      delayMs: prng.pick([0.2, 1, 5, 40, 150]),
+    };
+    this.#network.weather = weather;
+  }
+
+  #pause(): void {
+    this.faults.pauses += 1;
+    this.#pickUp()?.pause(this.#prng.pick([200, 1000, 3000, 8000]));
+  }
+
+  #jumpClock(): void {
+    this.faults.wallJumps += 1;
+    this.#pickUp()?.jumpWall((this.#prng.uniform() - 0.5) * 1e8);
+  }
+
+  #slowDisk(): void {
+    const machine = this.#pickUp();
+    if (machine === null) return;
+    this.faults.slowDisks += 1;
+    machine.diskMs = this.#prng.pick([0.1, 5, 60, 400, 1500]);
+  }
+
+  #failSync(): void {
+    const machine = this.#pickUp();
+    if (machine === null) return;
+    this.faults.failedSyncs += 1;
+    machine.isBroken = true;
+    machine.disk.failAt(1 + this.#prng.int(3), 'io', ['sync']);
+  }
+
+  /** The machine loses power in the middle of a write. */
+  #tearWrite(): void {
+    const machine = this.#pickUp();
+    if (machine === null) return;
+    this.faults.tornWrites += 1;
+    machine.isBroken = true;
+    machine.disk.stopAt(1 + this.#prng.int(6));
+  }
+
+  #join(): void {
+    if (this.#machines.length >= 7 || this.#lost !== null) return;
+    this.faults.joins += 1;
+    const machine = this.#newMachine();
+    this.#start(machine, this.#bootstrapFor(machine));
+  }
+
+  #remove(): void {
+    const by = this.#pickUp();
+    const members = this.#members();
+    if (by?.node == null || members.length === 0 || this.#lost !== null) return;
+    const isLeader = this.#prng.chance(0.4);
+    const leader = this.#leaders()[0];
+    const peerId = this.#prng.chance(0.1)
+      ? 12345n
+      : isLeader && leader !== undefined
+        ? leader.peerId
+        : this.#prng.pick(members);
+    if (members.includes(peerId) && members.length <= 2 && this.#prng.chance(0.8)) return;
+    this.faults.removals += 1;
+    if (peerId === leader?.peerId) this.faults.leaderRemovals += 1;
+    this.#removedAtMs = this.time.nowMs;
+    this.#ports.trace(`${by.name} asks to remove ${peerId}`);
+    void by.node.removePeer(peerId, 8000).then((result) => {
+      this.#ports.trace(`removal of ${peerId}: ${result.kind}`);
+    });
+  }
+
+  #stopGracefully(): void {
+    const machine = this.#pickUp();
+    if (machine === null) return;
+    this.faults.gracefulStops += 1;
+    void machine.stopGracefully();
+  }
+
+  #changeUri(): void {
+    const machine = this.#pickUp();
+    if (machine === null) return;
+    this.faults.uriChanges += 1;
+    machine.crash('kill');
+    this.#serial += 1;
+    this.#start(machine, null, `http://${machine.name}-${this.#serial}:6335/`);
+  }
+
+  /** Who was removed and is empty again, or a member that lost its disk: both join anew. */
+  #wipe(): void {
+    const members = this.#members();
+    const stopped = this.#up().filter((one) => one.node?.status().thread.kind === 'stopped');
+    if (stopped.length > 0) {
+      const machine = this.#prng.pick(stopped);
+      if (members.includes(machine.peerId)) return;
+      this.faults.wipes += 1;
+      machine.crash('kill');
+      machine.wipe();
+      this.#start(machine, this.#bootstrapFor(machine));
+      return;
+    }
+    const machine = this.#pickUp();
+    if (machine === null || !this.#mayLose()) return;
+    this.faults.wipes += 1;
+    this.#lost = machine;
+    machine.crash('power');
+    machine.wipe();
+    this.#start(machine, this.#bootstrapFor(machine));
+  }
+
+  #mayLose(): boolean {
+    if (this.#lost !== null || this.time.nowMs - this.#removedAtMs < 20_000) return false;
+    if (this.#machines.some((one) => one.isStarting || one.isBroken)) return false;
+    const leader = this.#leaders()[0]?.node;
+    if (leader === undefined || leader === null) return false;
+    return leader.inspect().driver.raftStatus.membership.voters.length >= 3;
+  }
+
+  /** Damage before the end of a file is noticed, and the machine is as good as lost. */
+  #flipByte(): void {
+    if (!this.#mayLose()) return;
+    const machine = this.#pickUp();
+    if (machine === null) return;
+    machine.crash('kill');
+    const names = machine.disk.list('/storage/raft').map(({ name }) => name);
+    const snapshots = names.filter((name) => name.startsWith('snapshot-'));
+    const name = snapshots.at(-1);
+    if (name !== undefined) {
+      const path = `/storage/raft/${name}`;
+      const bytes = machine.disk.bytesOf(path);
+      this.faults.flippedBytes += 1;
+      this.#lost = machine;
+      machine.isBroken = true;
+      machine.disk.flip(path, this.#prng.int(bytes.length), 1 << this.#prng.int(8));
+    }
+    this.#start(machine, null);
+  }
+
+  #refresh(): void {
+    this.faults.refreshes += 1;
+    this.#pickUp()?.node?.refreshState();
+  }
+
+  /** Everything is made well; then the cluster must come to rest. */
+  async #settle(): Promise<void> {
+    this.#isStorm = false;
+    this.#ports.trace('all is well again');
+    this.#network.heal();
+    this.#network.weather = fairWeather;
+    for (const machine of this.#machines) {
+      machine.diskMs = 0.5;
+      if (machine.process !== null) machine.process.pausedUntilMs = 0;
+    }
+    const endMs = this.time.nowMs + settleMs;
+    let missing = 'nothing';
+    while (this.time.nowMs < endMs && this.#violation === null) {
+      this.#restartAll();
+      await this.#run(500);
+      missing = this.#whatIsMissing();
+      if (missing !== '' || this.#violation !== null) continue;
+      await this.#takeLastChanges();
+      return this.#stayCalm();
+    }
+    for (const machine of this.#machines) this.#ports.trace(describe(machine));
+    this.#violation ??= new Violation('liveness', missing);
+  }
+
+  #restartAll(): void {
+    for (const machine of this.#machines) {
+      const { node, isBroken } = machine;
+      if (node !== null && isBroken && !node.isWorking && node.status().thread.kind !== 'stopped') {
+        machine.crash('power');
+      }
+      if (!machine.isUp) this.#restartOne(machine);
+    }
+  }
+
+  /** Empty once all members agree. */
+  #whatIsMissing(): string {
+    const leader = this.#leaders().toSorted(
+      (a, b) => (b.node?.status().term ?? 0) - (a.node?.status().term ?? 0),
+    )[0]?.node;
+    if (leader === undefined || leader === null) return 'no leader';
+    const { membership } = leader.inspect().driver.raftStatus;
+    if (membership.learners.length > 0) return `learners ${membership.learners.join()}`;
+    const hash = stateHash(leader.state());
+    for (const machine of this.#machines) {
+      const { node, name, peerId } = machine;
+      if (!membership.voters.includes(peerId)) {
+        const kind = node?.status().thread.kind;
+        if (node !== null && kind !== 'stopped') return `${name} does not know of its removal`;
+        continue;
+      }
+      if (node === null) return `${name} is down: ${machine.startError}`;
+      if (!node.isWorking) return `${name} has stopped`;
+      if (node.appliedIndex !== leader.appliedIndex) return `${name} is behind`;
+      if (stateHash(node.state()) !== hash) return `${name} differs`;
+    }
+    return '';
+  }
+
+  async #takeLastChanges(): Promise<void> {
+    const open = new Set<string>();
+    for (const { node, name } of this.#up()) {
+      if (node === null || !node.isWorking) continue;
+      const token = `last-${name}-`;
+      open.add(token);
+      void node.propose({ kind: 'nop', token }, proposeMs).then((result) => {
+        this.#answers.push({ result, token });
+        if (result.kind === 'done') open.delete(token);
+      });
+    }
+    await this.#run(proposeMs);
+    if (open.size === 0 || this.#violation !== null) return;
+    this.#violation = new Violation('liveness', `not taken: ${[...open].join(' ')}`);
+  }
+
+  /** Nobody has a reason for an election now. */
+  async #stayCalm(): Promise<void> {
+    const before = this.#checkers.electionCount;
+    await this.#run(calmMs);
+    const count = this.#checkers.electionCount - before;
+    if (count === 0) return;
+    this.#violation ??= new Violation('no needless election', `${count} in calm weather`);
+  }
+}
+
+function describe({ name, node, peerId, startError }: SimMachine): string {
+  if (node === null) return `${name} ${peerId} down: ${startError}`;
+  const { driver } = node.inspect();
+  const { role, hardState, appliedIndex, last, membership, leaderId } = driver.raftStatus;
+  const { voters, learners } = membership;
+  return (
+    `${name} ${peerId} ${driver.status.kind} ${role} of ${leaderId} term ${hardState.term} ` +
+    `last ${last.term}/${last.index} committed ${hardState.commitIndex} applied ${appliedIndex} ` +
+    `voters ${voters.join()} learners ${learners.join()}`
+  );
+}
+
+/** An assertion that fails speaks as clearly as a checker. */
+function violationOf(error: unknown): Violation {
+  if (error instanceof Violation) return error;
+  if (error instanceof InvariantError) {
+    return new Violation('assertion', error.stack ?? error.message);
+  }
+  throw error;
+}
