@@ -1,5 +1,5 @@
-// Changes of single replicas: their states, and their removal. Both end the transfers that they make
-// pointless.
+// Changes of single replicas: their states, and their removal. Both end the transfers that they
+// make pointless.
 
 import type { PeerId } from '../base/ids.ts';
 import type { ClusterState, CollectionState, ReplicaState } from '../model/cluster-state.ts';

@@ -180,9 +180,9 @@ export function abortNamedResharding(
 
 /**
  * The peer that a resharding was for is removed. Usually it is taken back. But points may already
- * be only where the new ring says: in the new shard once readers use it and the old ones are cleaned
- * up, or in the remaining shards once writers leave the old one out. Then taking it back would lose
- * them, and it is completed.
+ * be only where the new ring says: in the new shard once readers use it and the old ones are
+ * cleaned up, or in the remaining shards once writers leave the old one out. Then taking it back
+ * would lose them, and it is completed.
  */
 export function endReshardingOfPeer(collection: CollectionState, peerId: PeerId): CollectionState {
   const { resharding } = collection;
@@ -195,6 +195,7 @@ export function endReshardingOfPeer(collection: CollectionState, peerId: PeerId)
 function mustGoForward({ shards, resharding }: CollectionState, removed: PeerId): boolean {
   if (resharding === null || resharding.stage === 'migrating_points') return false;
   if (resharding.direction === 'down') return resharding.stage === 'write_hash_ring_committed';
-  const replicas = shards.get(resharding.shardId)?.replicas ?? new Map();
-  return [...replicas].some(([peerId, state]) => peerId !== removed && isActive(state));
+  return [...(shards.get(resharding.shardId)?.replicas ?? [])].some(
+    ([peerId, state]) => peerId !== removed && isActive(state),
+  );
 }

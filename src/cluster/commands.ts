@@ -179,7 +179,7 @@ export type ShardingCommand =
       readonly shardKey: ShardKeyValue;
     };
 
-export type ClusterCommand =
+type ClusterCommand =
   | {
       readonly kind: 'update_peer_metadata';
       readonly peerId: PeerId;

@@ -27,7 +27,6 @@ import {
   mapOf,
   nullable,
   oneOf,
-  optional,
   record,
   text,
   toBytes,

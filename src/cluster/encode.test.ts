@@ -1,5 +1,5 @@
-// Bytes that nobody wrote: damaged, cut short, or of another shape. They end with one kind of error,
-// or with a value that is written as it was read.
+// Bytes that nobody wrote: damaged, cut short, or of another shape. They end with one kind of
+// error, or with a value that is written as it was read.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -4,7 +4,7 @@
 // state is checked. Changes of the membership come through `membership-data`.
 
 import { unreachable } from '../base/assert.ts';
-import type { ClusterState } from '../model/cluster-state.ts';
+import type { ClusterState, CollectionState } from '../model/cluster-state.ts';
 import { changeAliases } from './apply-aliases.ts';
 import { createCollection, deleteCollection, updateCollection } from './apply-collection.ts';
 import { setReplicaState } from './apply-replica.ts';
@@ -29,44 +29,11 @@ import {
   restartTransfer,
   startTransfer,
 } from './apply-transfer.ts';
-import type {
-  ClusterCommand,
-  CollectionCommand,
-  Command,
-  ReplicaCommand,
-  ShardingCommand,
-} from './commands.ts';
-import { applied, changeCollection, type Reduction } from './reduction.ts';
+import type { CollectionCommand, Command, ReplicaCommand, ShardingCommand } from './commands.ts';
+import { applied, changeCollection, type Reduction, type Refusal } from './reduction.ts';
 
 /** Applies one command. A refusal of `change_aliases` keeps the actions before the failing one. */
 export function reduce(state: ClusterState, command: Command): Reduction {
-  switch (command.kind) {
-    case 'create_collection':
-    case 'update_collection':
-    case 'delete_collection':
-    case 'change_aliases':
-    case 'create_payload_index':
-    case 'delete_payload_index':
-    case 'create_named_vector':
-    case 'delete_named_vector':
-      return reduceCollection(state, command);
-    case 'set_replica_state':
-    case 'start_transfer':
-    case 'restart_transfer':
-    case 'finish_transfer':
-    case 'recovery_to_partial':
-    case 'abort_transfer':
-      return reduceReplica(state, command);
-    case 'update_peer_metadata':
-    case 'update_cluster_metadata':
-    case 'nop':
-      return reduceCluster(state, command);
-    default:
-      return reduceSharding(state, command);
-  }
-}
-
-function reduceCollection(state: ClusterState, command: CollectionCommand): Reduction {
   switch (command.kind) {
     case 'create_collection':
       return createCollection(state, command);
@@ -93,55 +60,14 @@ function reduceCollection(state: ClusterState, command: CollectionCommand): Redu
         deleteNamedVector(one, command.vector),
       );
     default:
-      return unreachable(command);
+      return reduceCluster(state, command);
   }
 }
 
-function reduceReplica(state: ClusterState, command: ReplicaCommand): Reduction {
-  return changeCollection(state, command.collection, (collection) => {
-    switch (command.kind) {
-      case 'set_replica_state':
-        return setReplicaState(state, collection, command);
-      case 'start_transfer':
-        return startTransfer(state, collection, command.transfer);
-      case 'restart_transfer':
-        return restartTransfer(state, collection, command);
-      case 'finish_transfer':
-        return finishTransfer(collection, command);
-      case 'recovery_to_partial':
-        return recoveryToPartial(collection, command);
-      case 'abort_transfer':
-        return abortNamedTransfer(collection, command);
-      default:
-        return unreachable(command);
-    }
-  });
-}
-
-function reduceSharding(state: ClusterState, command: ShardingCommand): Reduction {
-  return changeCollection(state, command.collection, (collection) => {
-    switch (command.kind) {
-      case 'start_resharding':
-        return startResharding(state, collection, command.key);
-      case 'commit_read_hash_ring':
-        return commitReadRing(collection, command.key);
-      case 'commit_write_hash_ring':
-        return commitWriteRing(collection, command.key);
-      case 'finish_resharding':
-        return finishResharding(collection, command.key);
-      case 'abort_resharding':
-        return abortNamedResharding(collection, command.key);
-      case 'create_shard_key':
-        return createShardKey(state, collection, command);
-      case 'drop_shard_key':
-        return dropShardKey(collection, command.shardKey);
-      default:
-        return unreachable(command);
-    }
-  });
-}
-
-function reduceCluster(state: ClusterState, command: ClusterCommand): Reduction {
+function reduceCluster(
+  state: ClusterState,
+  command: Exclude<Command, CollectionCommand>,
+): Reduction {
   switch (command.kind) {
     case 'update_peer_metadata': {
       const peer = state.peers.get(command.peerId);
@@ -154,6 +80,57 @@ function reduceCluster(state: ClusterState, command: ClusterCommand): Reduction 
       return updateClusterMetadata(state, command.key, command.value);
     case 'nop':
       return applied(state, state);
+    default:
+      return changeCollection(state, command.collection, (collection) =>
+        reducePlacement(state, collection, command),
+      );
+  }
+}
+
+/** Where the points of a collection are: replicas, transfers, shards. */
+function reducePlacement(
+  state: ClusterState,
+  collection: CollectionState,
+  command: ReplicaCommand | ShardingCommand,
+): CollectionState | Refusal {
+  switch (command.kind) {
+    case 'set_replica_state':
+      return setReplicaState(state, collection, command);
+    case 'start_transfer':
+      return startTransfer(state, collection, command.transfer);
+    case 'restart_transfer':
+      return restartTransfer(state, collection, command);
+    case 'finish_transfer':
+      return finishTransfer(collection, command);
+    case 'recovery_to_partial':
+      return recoveryToPartial(collection, command);
+    case 'abort_transfer':
+      return abortNamedTransfer(collection, command);
+    default:
+      return reduceSharding(state, collection, command);
+  }
+}
+
+function reduceSharding(
+  state: ClusterState,
+  collection: CollectionState,
+  command: ShardingCommand,
+): CollectionState | Refusal {
+  switch (command.kind) {
+    case 'start_resharding':
+      return startResharding(state, collection, command.key);
+    case 'commit_read_hash_ring':
+      return commitReadRing(collection, command.key);
+    case 'commit_write_hash_ring':
+      return commitWriteRing(collection, command.key);
+    case 'finish_resharding':
+      return finishResharding(collection, command.key);
+    case 'abort_resharding':
+      return abortNamedResharding(collection, command.key);
+    case 'create_shard_key':
+      return createShardKey(state, collection, command);
+    case 'drop_shard_key':
+      return dropShardKey(collection, command.shardKey);
     default:
       return unreachable(command);
   }

@@ -47,7 +47,7 @@ function checkSharding({ shards, transfers, config, nextSerial }: CollectionStat
     for (const { key } of shards.values()) assert.equal(key, null);
   }
   const serials = [...shards.values(), ...transfers].map(({ serial }) => serial);
-  assert.equal(new Set(serials).size, serials.length, `serials ${serials}`);
+  assert.equal(new Set(serials).size, serials.length, `serials ${serials.join(', ')}`);
   assert.ok(serials.every((serial) => serial < nextSerial));
 }
 

@@ -1,4 +1,5 @@
-// A collection's replicas, transfers and resharding as a few lines of text, for scripts and failures.
+// A collection's replicas, transfers and resharding as a few lines of text, for scripts and
+// failures.
 
 import { printedKey } from '../../src/cluster/reduction.ts';
 import type { CollectionState, ShardTransfer } from '../../src/model/cluster-state.ts';

@@ -1,5 +1,5 @@
-// Commands drawn at random, mostly ones that have to do with what there is: states reached by a long
-// row of them are full of transfers, reshardings and replicas in every state.
+// Commands drawn at random, mostly ones that have to do with what there is: states reached by a
+// long row of them are full of transfers, reshardings and replicas in every state.
 
 import type { Prng } from '../../src/base/prng.ts';
 import type { Command } from '../../src/cluster/commands.ts';

@@ -95,26 +95,12 @@ export class StateScript {
           state: words[3] as ReplicaState,
           fromState: (options.get('from') as ReplicaState | undefined) ?? null,
         };
-      case 'create-key':
-        return {
-          kind: 'create_shard_key',
-          collection,
-          shardKey: keyOf(second),
-          placement: placementOf(options),
-          initialState: (options.get('state') as ReplicaState | undefined) ?? null,
-        };
-      case 'drop-key':
-        return { kind: 'drop_shard_key', collection, shardKey: keyOf(second) };
-      case 'vector': {
-        const params = { size: Number(words[2]), distance: 'Dot' } as const;
-        return { kind: 'create_named_vector', collection, vector: second, params };
-      }
-      case 'no-vector':
-        return { kind: 'delete_named_vector', collection, vector: second };
-      case 'alias':
-        return aliasOf(words);
       default:
-        return transferOf(name, words, options) ?? this.#resharding(name, words, options);
+        return (
+          keyOrSchemaOf(name, words, options) ??
+          transferOf(name, words, options) ??
+          this.#resharding(name, words, options)
+        );
     }
   }
 
@@ -151,6 +137,36 @@ function createOf(name: string, options: ReadonlyMap<string, string>, isCustom: 
   const distribution = placementOf(options).map((peers, id) => [id, peers] as const);
   const command = createCommand(name, distribution, options.get('state') as ReplicaState);
   return isCustom ? { ...command, config: exampleConfig(1, 'custom') } : command;
+}
+
+function keyOrSchemaOf(
+  name: string,
+  words: readonly string[],
+  options: ReadonlyMap<string, string>,
+): Command | null {
+  const [collection = '', second = ''] = words;
+  switch (name) {
+    case 'create-key':
+      return {
+        kind: 'create_shard_key',
+        collection,
+        shardKey: keyOf(second),
+        placement: placementOf(options),
+        initialState: (options.get('state') as ReplicaState | undefined) ?? null,
+      };
+    case 'drop-key':
+      return { kind: 'drop_shard_key', collection, shardKey: keyOf(second) };
+    case 'vector': {
+      const params = { size: Number(words[2]), distance: 'Dot' } as const;
+      return { kind: 'create_named_vector', collection, vector: second, params };
+    }
+    case 'no-vector':
+      return { kind: 'delete_named_vector', collection, vector: second };
+    case 'alias':
+      return aliasOf(words);
+    default:
+      return null;
+  }
 }
 
 function placementOf(options: ReadonlyMap<string, string>): readonly (readonly bigint[])[] {
