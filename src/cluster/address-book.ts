@@ -37,11 +37,18 @@ export class AddressBook {
     this.#isStale = true;
   }
 
+  /** Where this peer would call it. */
+  of(peerId: PeerId): string | null {
+    return this.#provisional.get(peerId) ?? this.#usedPeers?.get(peerId)?.uri ?? null;
+  }
+
   use(state: ClusterState, tick: number): void {
     const isForgetting = this.#forgetLeaving(tick) || this.#isStale;
     if (state.peers === this.#usedPeers && !isForgetting) return;
     this.#isStale = false;
     for (const [id, { uri }] of this.#usedPeers ?? []) {
+      // What is agreed anew is newer than what was heard.
+      if (state.peers.get(id)?.uri !== uri) this.#provisional.delete(id);
       if (state.peers.has(id)) continue;
       this.#leaving.set(id, { uri, untilTick: tick + silenceWhileBusyTicksMax });
     }

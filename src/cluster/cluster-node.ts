@@ -30,7 +30,7 @@ import { type MembershipResult, type ServingNode, servePeer } from './peer-servi
 import { ProposalNumbers } from './proposal-numbers.ts';
 import { type LeaderView, type ProposeResult, Proposer } from './proposer.ts';
 import { type DriverStatus, RaftDriver } from './raft-driver.ts';
-import { wasRemoved } from './removal-check.ts';
+import { breakSilence, type Silence, sayUri } from './silence.ts';
 import { type FetchedState, StateWatch } from './state-watch.ts';
 import { askAfterSilenceTicks, publishTicks } from './timing.ts';
 import { Waiters } from './waiters.ts';
@@ -304,6 +304,7 @@ export class ClusterNode implements PeerEndpoint {
       removePeer: (peerId, timeoutMs) => this.removePeer(peerId, timeoutMs),
       changeUri: (peerId, uri, timeoutMs) =>
         this.#ask({ kind: 'update', peerId, uri, version: null }, timeoutMs),
+      addressOf: (peerId) => this.#addresses.of(peerId),
       hearUri: (peerId, uri) => this.#addresses.hear(peerId, uri),
       waitOnCommit: (index, term, timeoutMs) => this.waitOnCommit(index, term, timeoutMs),
       receiveSnapshot: (from, message) => {
@@ -466,37 +467,29 @@ export class ClusterNode implements PeerEndpoint {
     });
   }
 
+  /** Where nobody is heard, or somebody does not answer this leader, addresses may be wrong. */
   #breakSilence(): void {
     const { tickCount, silenceTicks } = this.#driver;
-    if (silenceTicks < askAfterSilenceTicks) return;
     if (tickCount - this.#askedTick < askAfterSilenceTicks) return;
     this.#askedTick = tickCount;
-    const { membership } = this.#driver.raftStatus;
+    const { membership, role, progress } = this.#driver.raftStatus;
     const others = memberIds(membership).filter((id) => id !== this.#id);
-    if (others.length === 0) return;
-    this.#sayUri(others);
-    this.#leaveIfRemoved(others, membership).catch((error: unknown) =>
-      this.#ports.log.warn('Cannot find out whether this peer was removed', { error }),
-    );
-  }
-
-  /** Nobody is heard: perhaps because nobody knows where this peer is now. */
-  #sayUri(others: readonly PeerId[]): void {
     const uri = this.#addresses.ownUri;
-    if (uri === null) return;
-    const request = { kind: 'announce_uri', peerId: this.#id, uri } as const;
-    for (const peerId of others) {
-      this.#ports.network.call({ peerId }, request, fetchCallMs).catch((error: unknown) => {
-        if (!(error instanceof PeerUnreachable)) throw error;
-      });
+    const own = { peerId: this.#id, uri, appliedIndex: this.#machine.index };
+    if (role === 'leader') {
+      const silent = others.filter((id) => progress.get(id)?.isActive === false);
+      return sayUri(own, silent, this.#ports.network);
     }
+    if (silenceTicks < askAfterSilenceTicks || others.length === 0) return;
+    breakSilence(own, others, this.#ports.network)
+      .then((silence) => this.#useAnswers(silence, membership))
+      .catch((error: unknown) => this.#ports.log.warn('Cannot ask the other peers', { error }));
   }
 
-  async #leaveIfRemoved(others: readonly PeerId[], before: Membership): Promise<void> {
-    const own = { peerId: this.#id, appliedIndex: this.#machine.index };
-    if (!(await wasRemoved(own, others, this.#ports.network))) return;
+  #useAnswers({ wasRemoved, moved }: Silence, before: Membership): void {
+    for (const [peerId, uri] of moved) this.#addresses.hear(peerId, uri);
     const { membership } = this.#driver.raftStatus;
-    if (!this.isWorking || membership !== before) return;
+    if (!wasRemoved || !this.isWorking || membership !== before) return;
     this.#ports.log.warn('This peer was removed from the cluster and takes no part any more');
     const change = { transition: 'auto', changes: [{ kind: 'remove', peerId: this.#id }] } as const;
     this.#machine.replace(applyMembership(this.#machine.state, change, new Uint8Array(0)));

@@ -1,6 +1,6 @@
 // What a leader still says to a peer that it has removed: the entries up to its removal and that
 // they are committed. Raft itself speaks to members only, so without this a removed peer would have
-// to find out by itself (it does, in the end: `removal-check.ts`).
+// to find out by itself (it does, in the end: `silence.ts`).
 
 import type { LogIndex, PeerId, Term } from '../base/ids.ts';
 import type { Entry, Message } from '../raft/messages.ts';

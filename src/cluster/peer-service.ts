@@ -35,6 +35,7 @@ export interface ServingNode {
   ): Promise<MembershipResult>;
   removePeer(peerId: PeerId, timeoutMs: number): Promise<MembershipResult>;
   changeUri(peerId: PeerId, uri: string, timeoutMs: number): Promise<MembershipResult>;
+  addressOf(peerId: PeerId): string | null;
   hearUri(peerId: PeerId, uri: string): void;
   waitOnCommit(index: LogIndex, term: Term, timeoutMs: number): Promise<boolean>;
   receiveSnapshot(from: PeerId, message: Message): void;
@@ -158,7 +159,7 @@ function serveWhoIs(node: ServingNode, peerId: PeerId): PeerAnswer {
   if (peer === undefined && (!node.isWorking() || appliedIndex < commitIndex)) {
     throw new PeerUnreachable('this peer is not up to date');
   }
-  return { kind: 'address', uri: peer?.uri ?? null };
+  return { kind: 'address', uri: peer === undefined ? null : node.addressOf(peerId) };
 }
 
 function hostOf(address: string): string {

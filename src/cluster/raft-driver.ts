@@ -384,6 +384,9 @@ export class RaftDriver {
     const { machine, durable } = this.#ports;
     const isDue = compactEntries > 0 && machine.index - this.#snapshotIndex >= compactEntries;
     if (!isDue && !this.#wantsCompaction) return;
+    const { firstIndex, appliedIndex } = this.#raft.status();
+    // The core has gone on to a snapshot of the leader, and waits for it to be saved.
+    if (appliedIndex + 1 < firstIndex) return;
     this.#wantsCompaction = false;
     const snapshot = { ...this.#raft.snapshot(), data: machine.encode() };
     await durable.compact(snapshot);

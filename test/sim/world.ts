@@ -306,7 +306,9 @@ class World {
 
   /** Only who founded the cluster may start without one while it is new. */
   #bootstrapFor(machine: SimMachine): string | null {
-    const others = this.#machines.filter((other) => other !== machine && other.node !== null);
+    const others = this.#up().filter((other) => {
+      return other !== machine && (this.#isStorm || other.node?.isWorking === true);
+    });
     const isNew = machine.identity.clusterId === null;
     const isFounder = machine === this.#machines[0] && this.#checkers.commitIndexMax === 0;
     if (isFounder) return null;
@@ -521,8 +523,8 @@ class World {
       const { node, name, peerId } = machine;
       if (!membership.voters.includes(peerId)) {
         const kind = node?.status().thread.kind;
-        if (node !== null && kind !== 'stopped') return `${name} does not know of its removal`;
-        continue;
+        if (node === null || kind === 'stopped' || !this.#canAsk(node)) continue;
+        return `${name} does not know of its removal`;
       }
       if (node === null) return `${name} is down: ${machine.startError}`;
       if (!node.isWorking) return `${name} has stopped`;
@@ -530,6 +532,13 @@ class World {
       if (stateHash(node.state()) !== hash) return `${name} differs`;
     }
     return '';
+  }
+
+  /** Does it know where anybody is who could tell it? */
+  #canAsk(node: ClusterNode): boolean {
+    return this.#up().some(
+      (one) => one.node?.isWorking === true && node.state().peers.get(one.peerId)?.uri === one.uri,
+    );
   }
 
   async #takeLastChanges(): Promise<void> {
@@ -545,6 +554,7 @@ class World {
     }
     await this.#run(proposeMs);
     if (open.size === 0 || this.#violation !== null) return;
+    for (const machine of this.#machines) this.#ports.trace(describe(machine));
     this.#violation = new Violation('liveness', `not taken: ${[...open].join(' ')}`);
   }
 
@@ -558,15 +568,17 @@ class World {
   }
 }
 
-function describe({ name, node, peerId, startError }: SimMachine): string {
+function describe({ name, node, peerId, startError, uri }: SimMachine): string {
   if (node === null) return `${name} ${peerId} down: ${startError}`;
   const { driver } = node.inspect();
-  const { role, hardState, appliedIndex, last, membership, leaderId } = driver.raftStatus;
+  const { role, hardState, appliedIndex, last, membership, leaderId, progress } = driver.raftStatus;
   const { voters, learners } = membership;
   return (
     `${name} ${peerId} ${driver.status.kind} ${role} of ${leaderId} term ${hardState.term} ` +
     `last ${last.term}/${last.index} committed ${hardState.commitIndex} applied ${appliedIndex} ` +
-    `voters ${voters.join()} learners ${learners.join()}`
+    `voters ${voters.join()} learners ${learners.join()} at ${uri} ` +
+    [...node.state().peers].map(([id, peer]) => `${id}=${peer.uri}`).join() +
+    [...progress].map(([id, one]) => `\n    ${id} ${JSON.stringify(one)}`).join('')
   );
 }
 
