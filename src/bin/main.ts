@@ -4,19 +4,22 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { PeerId } from '../base/ids.ts';
-import { NativeRandom } from '../io/native/native-clock.ts';
+import { NativeClock, NativeRandom, NativeTimers } from '../io/native/native-clock.ts';
 import { NativeDisk } from '../io/native/native-disk.ts';
 import type { Logger } from '../io/ports.ts';
 import { DiskError, type DiskLock } from '../io/ports.ts';
 import { CatalogStore } from '../server/catalog-store.ts';
+import { PeerChanges } from '../server/cluster-changes.ts';
+import { createWire, normalUri, startNode } from '../server/cluster-start.ts';
 import { readConfigFile } from '../server/config/config-file.ts';
 import { loadSettings } from '../server/config/load-settings.ts';
 import type { Settings } from '../server/config/settings.ts';
 import { Log } from '../server/log.ts';
-import { openPeerIdentity } from '../server/peer-identity.ts';
+import { PeerIdentityFile } from '../server/peer-identity.ts';
 import { optimizerOverwrites } from '../server/services/collection-defaults.ts';
 import { apiVersion } from '../server/services/version.ts';
 import { StandaloneChanges } from '../server/standalone-changes.ts';
+import { StateFileView } from '../server/state-file-view.ts';
 import { BuilderPool } from '../server/threads/builder-pool.ts';
 import { Control } from '../server/threads/control.ts';
 import type { WorkerStart } from '../server/threads/messages.ts';
@@ -25,6 +28,7 @@ import { parseCommandLine, type RunOptions } from './cli.ts';
 import { unbuiltSetting } from './unbuilt-settings.ts';
 
 const disk = new NativeDisk();
+const random = new NativeRandom();
 
 /** As many as this process may use; a container without such a limit can say so. */
 const cpuCount = Number(process.env['QDRANT_NUM_CPUS']) || availableParallelism();
@@ -56,19 +60,82 @@ async function main(): Promise<void> {
   const lock = takeStorage(settings);
   await clearScratch(settings);
 
-  const ownPeerId = await openPeerIdentity(settings.storage.storage_path, {
-    disk,
-    random: new NativeRandom(),
-  });
+  const identity = await openIdentity(settings);
+  const ownPeerId = identity.peerId;
   const storagePath = settings.storage.storage_path;
   const store = new CatalogStore({ storagePath, ownPeerId }, { disk, log });
   const host = createHost(settings, ownPeerId, { store, log });
-  const changes = new StandaloneChanges(ownPeerId, { host, store, log });
-  const control = new Control(host, { kind: 'standalone', changes });
+  // Until the workers run, a timer may be all that this process waits for.
+  const isStarting = setInterval(() => undefined, 60_000);
+  const parts = { host, store, log };
+  const control = settings.cluster.enabled
+    ? await createPeer({ settings, options }, identity, parts)
+    : new Control(host, {
+        kind: 'standalone',
+        changes: new StandaloneChanges(ownPeerId, parts),
+      });
   stopOnSignals(control, lock, log);
-  const { port } = await control.start();
+  const { port } = await control.start().catch((error: unknown) => {
+    if (settings.cluster.enabled) failConsensus(error, log);
+    throw error;
+  });
+  clearInterval(isStarting);
   log.info(`Qdrant HTTP listening on ${port}`);
   disk.open(initFile, 'create').close();
+}
+
+function openIdentity(settings: Settings): Promise<PeerIdentityFile> {
+  const { peer_id: preset } = settings.cluster;
+  const { storage_path: path } = settings.storage;
+  return PeerIdentityFile.open(path, preset === null ? null : BigInt(preset), { disk, random });
+}
+
+interface NodeParts {
+  readonly host: ThreadHost;
+  readonly store: CatalogStore;
+  readonly log: Logger;
+}
+
+/** Comes back once this process is part of its cluster, or ends it. */
+async function createPeer(
+  asked: { readonly settings: Settings; readonly options: RunOptions },
+  identity: PeerIdentityFile,
+  parts: NodeParts,
+): Promise<Control> {
+  const { settings, options } = asked;
+  const { log } = parts;
+  const ports = { clock: new NativeClock(), timers: new NativeTimers(), random, disk, log };
+  const flags = {
+    uri: options.uri === undefined ? null : normalUri(options.uri),
+    bootstrap: options.bootstrap === undefined ? null : normalUri(options.bootstrap),
+    isReinit: options.reinit,
+  };
+  // TLS files that cannot be used are a fault of the configuration, not of consensus.
+  const wire = createWire({ settings, flags }, identity, ports);
+  try {
+    const node = await startNode({ settings, flags }, { wire, identity }, ports);
+    const view = new StateFileView(identity, ports);
+    const changes = new PeerChanges({
+      ...parts,
+      node,
+      network: wire,
+      listen: (endpoint) => wire.listen(endpoint),
+      close: () => wire.close(),
+      timers: ports.timers,
+      show: (changed) => view.show(changed),
+    });
+    return new Control(parts.host, { kind: 'peer', changes });
+  } catch (error) {
+    return failConsensus(error, log);
+  }
+}
+
+/** What only a restart, or somebody else, can mend. */
+function failConsensus(error: unknown, log: Logger): never {
+  const reason = error instanceof Error ? error.message : String(error);
+  log.error(`Can't initialize consensus: ${reason}`);
+  process.stderr.write(`Error: Can't initialize consensus: ${reason}\n`);
+  process.exit(101);
 }
 
 /** Prints and ends the process unless a node is to be run. */

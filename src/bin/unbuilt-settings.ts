@@ -8,8 +8,6 @@ import type { RunOptions } from './cli.ts';
 export function unbuiltSetting(settings: Settings, options: RunOptions): string | null {
   const { service, storage } = settings;
   const asked: readonly (readonly [string, boolean])[] = [
-    ['cluster.enabled', settings.cluster.enabled],
-    ['--bootstrap', options.bootstrap !== undefined],
     ['--snapshot', options.snapshots.length > 0],
     ['--storage-snapshot', options.storageSnapshot !== undefined],
     ['service.enable_tls', service.enable_tls],

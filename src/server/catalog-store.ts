@@ -147,8 +147,8 @@ export class CatalogStore {
   }
 
   /** The collection is gone when this resolves; its files are erased by `sweepDeleted`. */
-  async removeCollection(collection: CollectionState): Promise<void> {
-    await this.#moveAway(this.#collectionPath(collection.name), collection.uuid);
+  async removeCollection({ name, uuid }: Pick<CollectionState, 'name' | 'uuid'>): Promise<void> {
+    await this.#moveAway(this.#collectionPath(name), uuid);
   }
 
   /** One shard is gone when this resolves; its files are erased by `sweepDeleted`. */

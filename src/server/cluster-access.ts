@@ -3,6 +3,7 @@
 
 import type { PeerId } from '../base/ids.ts';
 import type { SendFailure } from '../cluster/peer-network.ts';
+import type { ClusterState } from '../model/cluster-state.ts';
 
 export type ConsensusRole = 'Follower' | 'Candidate' | 'Leader' | 'PreCandidate';
 
@@ -13,6 +14,8 @@ export type ConsensusLoop =
   | { readonly kind: 'failed'; readonly error: string };
 
 export interface ClusterStatus {
+  /** A peer that was removed knows itself alone. */
+  readonly peers: ClusterState['peers'];
   readonly term: number;
   readonly commit: number;
   /** Committed changes that this peer has not carried out yet. */

@@ -3,12 +3,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { PeerId } from '../base/ids.ts';
-import type {
-  ClusterState,
-  ReshardingState,
-  ShardKeyValue,
-  ShardTransfer,
-} from '../model/cluster-state.ts';
+import type { ReshardingState, ShardKeyValue, ShardTransfer } from '../model/cluster-state.ts';
 import type { ClusterStatus, ConsensusLoop } from './cluster-access.ts';
 
 const peerIdMax = 2n ** 53n;
@@ -19,8 +14,8 @@ export function peerNumber(peerId: PeerId): number {
 }
 
 /** `{"<peer id>": {"uri": …}}` */
-export function peersDocument(state: ClusterState): object {
-  const peers = [...state.peers].map(([peerId, { uri }]) => [String(peerId), { uri }]);
+export function peersDocument({ peers: known }: ClusterStatus): object {
+  const peers = [...known].map(([peerId, { uri }]) => [String(peerId), { uri }]);
   return Object.fromEntries(peers) as object;
 }
 
@@ -38,11 +33,7 @@ export function loopDocument(loop: ConsensusLoop): object {
   }
 }
 
-export function clusterDocument(
-  ownPeerId: PeerId,
-  state: ClusterState,
-  status: ClusterStatus,
-): object {
+export function clusterDocument(ownPeerId: PeerId, status: ClusterStatus): object {
   const failures = [...status.sendFailures].map(([uri, failure]) => [
     uri,
     {
@@ -54,7 +45,7 @@ export function clusterDocument(
   return {
     status: 'enabled',
     peer_id: peerNumber(ownPeerId),
-    peers: peersDocument(state),
+    peers: peersDocument(status),
     raft_info: {
       term: status.term,
       commit: status.commit,

@@ -34,7 +34,7 @@ export function clusterFamilies(
   const lastUpdate = isWorking ? [{ value: Math.floor(loop.lastUpdateMs / 1000) }] : [];
   return [
     enabled(1),
-    family('cluster_peers_total', 'gauge', 'total number of cluster peers', peerCount(engine)),
+    family('cluster_peers_total', 'gauge', 'total number of cluster peers', status.peers.size),
     family('cluster_term', 'counter', 'current cluster term', status.term),
     family('cluster_commit', 'counter', 'index of last committed (finalized) operation', [
       { value: status.commit, labels: { peer_id: String(engine.ownPeerId) } },
@@ -57,10 +57,6 @@ export function clusterFamilies(
       { value: isWorking ? 0 : 1, labels: { state: 'stopped' } },
     ]),
   ];
-}
-
-function peerCount(engine: Engine): number {
-  return engine.state().peers.size;
 }
 
 /** Of all shards in the cluster, also those that this peer has no replica of. */

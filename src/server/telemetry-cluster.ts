@@ -27,17 +27,17 @@ export function clusterTelemetrySection(
   };
   return {
     ...base,
-    ...(status === null ? {} : { status: statusSection(engine, state, status) }),
+    ...(status === null ? {} : { status: statusSection(engine, status) }),
     ...(level >= 2 ? { config } : {}),
-    ...(level >= 2 && status !== null ? { peers: peersDocument(state) } : {}),
-    ...(level >= 3 && status !== null ? { peer_metadata: versions(state) } : {}),
+    ...(level >= 2 && status !== null ? { peers: peersDocument(status) } : {}),
+    ...(level >= 3 && status !== null ? { peer_metadata: versions(status) } : {}),
     ...(status === null || state.metadata.size === 0 ? {} : { metadata: metadata(state) }),
   };
 }
 
-function statusSection(engine: Engine, state: ClusterState, status: ClusterStatus): object {
+function statusSection(engine: Engine, status: ClusterStatus): object {
   return {
-    number_of_peers: state.peers.size,
+    number_of_peers: status.peers.size,
     term: status.term,
     commit: status.commit,
     pending_operations: status.pendingCount,
@@ -48,8 +48,8 @@ function statusSection(engine: Engine, state: ClusterState, status: ClusterStatu
   };
 }
 
-function versions(state: ClusterState): object {
-  const known = [...state.peers].flatMap(([peerId, { version }]) =>
+function versions({ peers }: ClusterStatus): object {
+  const known = [...peers].flatMap(([peerId, { version }]) =>
     version === null ? [] : [[String(peerId), { version }] as const],
   );
   return Object.fromEntries(known);

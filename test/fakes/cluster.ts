@@ -15,6 +15,7 @@ export class FakeCluster implements ClusterAccess {
 
   status(): Promise<ClusterStatus> {
     return Promise.resolve({
+      peers: clusterOfThree.peers,
       term: 3,
       commit: 41,
       pendingCount: 0,

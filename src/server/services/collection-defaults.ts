@@ -30,7 +30,12 @@ export interface CollectionRequest {
   readonly metadata?: string;
 }
 
-export function collectionConfig(request: CollectionRequest, settings: Settings): CollectionConfig {
+/** `peerCount`: how many share the shards. */
+export function collectionConfig(
+  request: CollectionRequest,
+  settings: Settings,
+  peerCount: number,
+): CollectionConfig {
   const storage = settings.storage;
   const defaults = storage.collection;
   const strictMode = mergedStrictMode(defaults.strict_mode, request.strictMode);
@@ -38,7 +43,9 @@ export function collectionConfig(request: CollectionRequest, settings: Settings)
     params: {
       vectors: withVectorDefaults(request.vectors, defaults.vectors.on_disk),
       shard_number:
-        request.shard_number ?? defaults.shard_number ?? defaults.shard_number_per_node ?? 1,
+        request.shard_number ??
+        defaults.shard_number ??
+        (defaults.shard_number_per_node ?? 1) * peerCount,
       ...(request.sharding_method === undefined
         ? {}
         : { sharding_method: request.sharding_method }),

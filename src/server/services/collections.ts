@@ -3,17 +3,26 @@
 // `Engine.propose`; only reads ask the state directly.
 
 import { randomUUID } from 'node:crypto';
-import type { AliasAction, CollectionPatch, Command } from '../../cluster/commands.ts';
-import { type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
+import type { PeerId } from '../../base/ids.ts';
+import type {
+  AliasAction,
+  CollectionPatch,
+  Command,
+  ShardDistribution,
+} from '../../cluster/commands.ts';
+import { distributionOf, placeShards, replicaCounts } from '../../cluster/placement.ts';
+import { mergeUpdateAnswers, type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
 import {
   type CollectionState,
   findCollection,
   localShardIds,
   shardIdsOf,
 } from '../../model/cluster-state.ts';
+import type { CollectionConfig } from '../../model/collection-config.ts';
 import type { PayloadFieldSchema } from '../../model/payload-schema.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { UpdateOperation } from '../../model/update.ts';
+import { encodeUpdate } from '../../model/update-codec.ts';
 import type { ShardInfo, ShardStatus } from '../../shard/shard-info.ts';
 import type { Engine } from '../engine.ts';
 import { type CollectionRequest, collectionConfig } from './collection-defaults.ts';
@@ -60,8 +69,9 @@ export class CollectionService {
     if (name === '.' || name === '..') {
       throw new RequestError('internal', `Can't create collection with name ${name}`);
     }
-    const settings = this.#engine.settings;
-    const config = collectionConfig(request, settings);
+    const { settings } = this.#engine;
+    const peers = this.#peers();
+    const config = collectionConfig(request, settings, peers.length);
     refuseTooManyShards(config.params.shard_number);
     if (config.strict_mode_config !== undefined) refuseStrictMode(config.strict_mode_config);
     await this.#engine.propose(
@@ -70,16 +80,26 @@ export class CollectionService {
         name,
         uuid: randomUUID(),
         config,
-        distribution: Array.from({ length: config.params.shard_number }, (_, shardId) => [
-          shardId,
-          [this.#engine.ownPeerId],
-        ]),
-        initialState: 'Active',
+        distribution: this.#place(config, peers),
+        // Whoever stands alone has nobody to wait for.
+        initialState: this.#engine.cluster === null ? 'Active' : 'Initializing',
         collectionCountMax: settings.storage.max_collections,
       },
       timeoutMs,
     );
     return true;
+  }
+
+  /** Who may get shards: a node that stands alone is the only one. */
+  #peers(): readonly PeerId[] {
+    const peers = [...this.#engine.state().peers.keys()];
+    return this.#engine.cluster === null || peers.length === 0 ? [this.#engine.ownPeerId] : peers;
+  }
+
+  #place({ params }: CollectionConfig, peers: readonly PeerId[]): ShardDistribution {
+    const existing = replicaCounts(this.#engine.state());
+    const { shard_number: shardCount, replication_factor: replicationFactor } = params;
+    return distributionOf(placeShards({ peers, existing, shardCount, replicationFactor }));
   }
 
   async update(name: string, patch: CollectionPatch, timeoutMs: number): Promise<boolean> {
@@ -141,6 +161,22 @@ export class CollectionService {
   }
 
   /**
+   * In a cluster every peer has told its own shards; whoever waits, waits for those of this one.
+   */
+  async #inLine(collection: CollectionState, options: WriteOptions): Promise<UpdateResult> {
+    const { ownPeerId } = this.#engine;
+    const own = localShardIds(collection, ownPeerId).filter(
+      (id) => collection.shards.get(id)?.replicas.get(ownPeerId) === 'Active',
+    );
+    if (own.length === 0) return { operationId: null, status: 'acknowledged' };
+    const answers = own.map((id) => {
+      const record = encodeUpdate(nothing);
+      return this.#engine.shard(collection.uuid, id).update(record, options);
+    });
+    return resultOf(mergeUpdateAnswers(await Promise.all(answers)));
+  }
+
+  /**
    * First agreed on, then carried out by the shards in line with their updates. After a crash
    * between the two the shards make up for it when they are opened.
    */
@@ -151,10 +187,14 @@ export class CollectionService {
   ): Promise<UpdateResult> {
     await this.#engine.propose(command, agreementMs);
     const collection = this.require(command.collection);
+    if (this.#engine.cluster !== null) return this.#inLine(collection, options);
     const shards = shardIdsOf(collection).map((id) => this.#engine.shard(collection.uuid, id));
     return resultOf(await writeUpdate(shards, operation, options));
   }
 }
+
+/** Changes nothing, and is done when all that came before is done. */
+const nothing: UpdateOperation = { kind: 'delete_points', selector: { ids: [], filter: null } };
 
 /** `timeout` of an index change is for the waiting, not for the agreement. */
 const agreementMs = 60_000;

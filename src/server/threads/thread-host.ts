@@ -62,6 +62,11 @@ interface PlacedShard {
 const deathCountMax = 5;
 const deathWindowMs = 60_000;
 
+/** Files of a shard are damaged or unreadable, and this node was not told to live with that. */
+export class ShardLoadError extends Error {
+  override readonly name = 'ShardLoadError';
+}
+
 export class ThreadHost {
   readonly #options: ThreadHostOptions;
   readonly #builders: BuilderPool;
@@ -170,7 +175,8 @@ export class ThreadHost {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (this.#workers[placed.owner]?.alive !== true || !toleratesLoadErrors) {
-        throw new Error(`cannot load collection ${collection.name}: ${reason}`, { cause: error });
+        const text = `cannot load collection ${collection.name}: ${reason}`;
+        throw new ShardLoadError(text, { cause: error });
       }
       this.#log.error('cannot load a shard, its requests will fail', {
         collection: collection.name,

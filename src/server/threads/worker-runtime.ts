@@ -6,7 +6,11 @@ import type { PeerId } from '../../base/ids.ts';
 import type { Command } from '../../cluster/commands.ts';
 import type { ShardAccess } from '../../collection/shard-access.ts';
 import { DiskError } from '../../io/ports.ts';
-import { type ClusterState, emptyClusterState } from '../../model/cluster-state.ts';
+import {
+  type ClusterState,
+  type CollectionState,
+  emptyClusterState,
+} from '../../model/cluster-state.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { LocalShardOptions, LocalShardPorts } from '../../shard/ports.ts';
 import { CorruptFileError } from '../../storage/corrupt-file.ts';
@@ -29,6 +33,7 @@ import {
   type WorkerCalls,
 } from './messages.ts';
 import { OwnedShard } from './owned-shard.ts';
+import { replicaAccess } from './replica-access.ts';
 import { type PortLike, ThreadPort } from './thread-port.ts';
 
 /** What accepts clients on this thread; the API layer provides it. */
@@ -66,6 +71,8 @@ export class WorkerRuntime implements Engine {
   readonly #foreign = new Map<ShardKey, { readonly owner: number; readonly shard: ForeignShard }>();
   readonly #broken = new Map<ShardKey, BrokenShard>();
   #state: ClusterState = emptyClusterState;
+  /** Those of the state, by uuid. */
+  #collections: ReadonlyMap<string, CollectionState> = new Map();
   #nextJob = 1;
 
   constructor(port: PortLike, options: WorkerRuntimeOptions) {
@@ -117,6 +124,10 @@ export class WorkerRuntime implements Engine {
   shard(collectionUuid: string, shardId: number): ShardAccess {
     const key = shardKey(collectionUuid, shardId);
     const shard = this.#owned.get(key) ?? this.#foreign.get(key)?.shard ?? this.#broken.get(key);
+    if (this.cluster !== null) {
+      const collection = this.#collections.get(collectionUuid);
+      return replicaAccess(shard, { collection, shardId, ownPeerId: this.ownPeerId });
+    }
     if (shard !== undefined) return shard;
     throw new RequestError('unavailable', `shard ${shardId} is being opened or closed`);
   }
@@ -185,6 +196,9 @@ export class WorkerRuntime implements Engine {
       collections,
       aliases: change.aliases ?? this.#state.aliases,
     };
+    this.#collections = new Map(
+      [...collections.values()].map((collection) => [collection.uuid, collection]),
+    );
     return null;
   }
 

@@ -32,7 +32,7 @@ export const clusterRoutes: readonly Route[] = [
       async () => {
         const status = await cluster.status();
         if (status === null) return plainResult({ status: 'disabled' });
-        return plainResult(clusterDocument(engine.ownPeerId, engine.state(), status));
+        return plainResult(clusterDocument(engine.ownPeerId, status));
       },
   },
   {

@@ -1,0 +1,287 @@
+// Makes what this peer has equal to what all peers agreed on: opens, closes and changes its shards,
+// writes `config.json` and the aliases after them, tells the workers, and says in the cluster that
+// its new replicas are there. Looks at the whole each time, so whatever a crash or a full disk left
+// undone is done by a later pass.
+//
+// Order within a pass, for the reasons of standalone-changes.ts:
+//   workers forget what goes → it is closed and renamed away → new and changed collections →
+//   workers know the state → aliases → replicas become active
+
+import { isDeepStrictEqual } from 'node:util';
+import type { PeerId } from '../base/ids.ts';
+import type { Command } from '../cluster/commands.ts';
+import type { Logger } from '../io/ports.ts';
+import type { ClusterState, CollectionState, ReplicaState } from '../model/cluster-state.ts';
+import { encodeUpdate } from '../model/update-codec.ts';
+import type { Catalog, CatalogStore } from './catalog-store.ts';
+import {
+  type HostedCollection,
+  obsoleteNames,
+  type ReconcileStep,
+  stepsFor,
+} from './reconcile-plan.ts';
+import { ShardLoadError, type ThreadHost } from './threads/thread-host.ts';
+
+export interface ReconcilerParts {
+  readonly host: ThreadHost;
+  readonly store: CatalogStore;
+  readonly log: Logger;
+  /** Rejects when nothing came of it, and sees to it that there is another pass then. */
+  readonly propose: (command: Command) => Promise<void>;
+}
+
+interface Hosted extends HostedCollection {
+  saved: CollectionState | null;
+  readonly open: Map<number, number>;
+  used: HostedCollection['used'];
+  /** Nothing is left to be done for this very object. */
+  settled: CollectionState | null;
+}
+
+export type PassOutcome =
+  | { readonly kind: 'done' }
+  /** Look again soon; `errors` say why. */
+  | { readonly kind: 'incomplete'; readonly errors: readonly unknown[] };
+
+export class Reconciler {
+  readonly #ownPeerId: PeerId;
+  readonly #parts: ReconcilerParts;
+  readonly #hosted = new Map<string, Hosted>();
+  /** On this disk, but not agreed on by the cluster (yet). */
+  readonly #unknown = new Map<string, CollectionState>();
+  #savedAliases: ReadonlyMap<string, string> = new Map();
+  /** Proposals on their way, so that a pass does not make them twice. */
+  readonly #proposed = new Set<string>();
+  /** Own shards that should have had files and had none. */
+  readonly #lost = new Set<string>();
+
+  constructor(ownPeerId: PeerId, parts: ReconcilerParts) {
+    this.#ownPeerId = ownPeerId;
+    this.#parts = parts;
+  }
+
+  /** What this peer finds on its disk, before the first pass. */
+  adopt({ state, clusterIds }: Catalog, clusterId: string): void {
+    this.#savedAliases = state.aliases;
+    for (const [name, collection] of state.collections) {
+      if (clusterIds.get(name) === clusterId) this.#hosted.set(name, onDisk(collection));
+      else this.#unknown.set(name, collection);
+    }
+  }
+
+  /** Collections that this node had before it was part of the cluster. */
+  unknownCollections(): readonly CollectionState[] {
+    return [...this.#unknown.values()];
+  }
+
+  async pass(wanted: ClusterState): Promise<PassOutcome> {
+    const errors: unknown[] = [];
+    const attempt = async (action: () => Promise<void>): Promise<void> => {
+      await action().catch((error: unknown) => {
+        errors.push(error);
+      });
+    };
+    await this.#parts.host.inTurn(async () => {
+      await this.#meetUnknown(wanted);
+      await this.#removeObsolete(wanted, attempt);
+      const all = [...wanted.collections.values()];
+      await inParallel(all, (collection) => attempt(() => this.#settle(collection, wanted)));
+      await this.#parts.host.useState(wanted);
+      await attempt(() => this.#saveAliases(wanted));
+    });
+    this.#proposeStates(wanted);
+    return errors.length === 0 ? { kind: 'done' } : { kind: 'incomplete', errors };
+  }
+
+  // --- what is on disk without the cluster's knowledge ---
+
+  async #meetUnknown(wanted: ClusterState): Promise<void> {
+    for (const [name, collection] of this.#unknown) {
+      const agreed = wanted.collections.get(name);
+      if (agreed === undefined) continue;
+      this.#unknown.delete(name);
+      if (agreed.uuid === collection.uuid) {
+        this.#hosted.set(name, onDisk(null, collection.uuid));
+        continue;
+      }
+      const path = await this.#parts.store.setAside(collection);
+      this.#parts.log.error(
+        'The cluster has another collection of this name: the one of this node is set aside',
+        { collection: name, path },
+      );
+    }
+  }
+
+  // --- what goes ---
+
+  async #removeObsolete(
+    wanted: ClusterState,
+    attempt: (action: () => Promise<void>) => Promise<void>,
+  ): Promise<void> {
+    const { host, store } = this.#parts;
+    const names = obsoleteNames(this.#hosted, wanted);
+    if (names.length === 0) return;
+    const collections = new Map(host.state.collections);
+    for (const name of names) collections.delete(name);
+    await host.useState({ ...host.state, collections });
+    for (const name of names) {
+      const hosted = this.#hosted.get(name);
+      if (hosted === undefined) continue;
+      await attempt(async () => {
+        for (const shardId of hosted.open.keys()) await host.closeShard(hosted.uuid, shardId);
+        hosted.open.clear();
+        await store.removeCollection({ name, uuid: hosted.uuid });
+        this.#hosted.delete(name);
+      });
+    }
+    this.#sweep();
+  }
+
+  #sweep(): void {
+    this.#parts.store.sweepDeleted().catch((error: unknown) => {
+      this.#parts.log.error('cannot erase removed files yet', { error: String(error) });
+    });
+  }
+
+  // --- what comes or changes ---
+
+  async #settle(wanted: CollectionState, { clusterId }: ClusterState): Promise<void> {
+    const { name, uuid } = wanted;
+    let hosted = this.#hosted.get(name);
+    if (hosted?.settled === wanted) return;
+    if (hosted !== undefined && hosted.uuid !== uuid) throw new Error(`${name} is still removed`);
+    if (hosted === undefined) {
+      await this.#parts.store.prepare(wanted);
+      hosted = onDisk(null, uuid);
+      this.#hosted.set(name, hosted);
+    }
+    for (const step of stepsFor(hosted, wanted, this.#ownPeerId)) {
+      await this.#carryOut(step, hosted, { collection: wanted, clusterId });
+    }
+    hosted.used = wanted;
+    hosted.settled = wanted;
+  }
+
+  async #carryOut(
+    step: ReconcileStep,
+    hosted: Hosted,
+    wanted: { readonly collection: CollectionState; readonly clusterId: string | null },
+  ): Promise<void> {
+    const { host, store } = this.#parts;
+    const { collection } = wanted;
+    switch (step.kind) {
+      case 'drop_shard':
+        await host.closeShard(collection.uuid, step.shardId);
+        hosted.open.delete(step.shardId);
+        await store.removeShard(collection, step.shardId);
+        this.#sweep();
+        return;
+      case 'open_shard':
+        await this.#open(hosted, collection, step.shardId);
+        return;
+      case 'update_config':
+        await host.updateShardConfig(collection, step.shardId);
+        return;
+      case 'change_index':
+        await host.updateShard(collection.uuid, step.shardId, encodeUpdate(step.operation));
+        return;
+      case 'save':
+        await store.saveCollection(collection, wanted.clusterId);
+        hosted.saved = collection;
+        return;
+    }
+  }
+
+  async #open(hosted: Hosted, collection: CollectionState, shardId: number): Promise<void> {
+    const { host, store, log } = this.#parts;
+    const shard = collection.shards.get(shardId);
+    const stored = hosted.saved?.shards.get(shardId);
+    if (shard === undefined) return;
+    // Of an earlier shard with this id.
+    const isStale = stored !== undefined && stored.serial !== shard.serial;
+    if (isStale) await store.removeShard(collection, shardId);
+    if (store.hasShard(collection.name, shardId)) {
+      await host.loadShard(collection, shardId);
+    } else {
+      await host.createShard(collection, shardId);
+      if (shard.replicas.get(this.#ownPeerId) !== 'Initializing') {
+        this.#lost.add(`${collection.uuid}/${shardId}`);
+        log.error('The files of a shard are gone: it is empty now', {
+          collection: collection.name,
+          shard: shardId,
+        });
+      }
+    }
+    hosted.open.set(shardId, shard.serial);
+  }
+
+  async #saveAliases({ aliases }: ClusterState): Promise<void> {
+    if (isDeepStrictEqual(aliases, this.#savedAliases)) return;
+    await this.#parts.store.saveAliases(aliases);
+    this.#savedAliases = aliases;
+  }
+
+  // --- what the others should know ---
+
+  /** New replicas that are open are active; those that lost their files are dead. */
+  #proposeStates(wanted: ClusterState): void {
+    for (const collection of wanted.collections.values()) {
+      const hosted = this.#hosted.get(collection.name);
+      if (hosted?.settled !== collection) continue;
+      for (const [shardId, { replicas }] of collection.shards) {
+        const state = replicas.get(this.#ownPeerId);
+        if (state !== undefined) this.#proposeState(collection, shardId, state);
+      }
+    }
+  }
+
+  #proposeState(collection: CollectionState, shardId: number, fromState: ReplicaState): void {
+    const key = `${collection.uuid}/${shardId}`;
+    const isLost = this.#lost.has(key);
+    if (!isLost && fromState !== 'Initializing') return;
+    if (this.#proposed.has(key)) return;
+    this.#proposed.add(key);
+    this.#parts
+      .propose({
+        kind: 'set_replica_state',
+        collection: collection.name,
+        shardId,
+        peerId: this.#ownPeerId,
+        state: isLost ? 'Dead' : 'Active',
+        fromState,
+      })
+      .then(
+        () => this.#lost.delete(key),
+        (error: unknown) => {
+          this.#parts.log.warn('a replica could not be announced', { error: String(error) });
+        },
+      )
+      .finally(() => this.#proposed.delete(key))
+      .catch(() => undefined);
+  }
+}
+
+/** Does an error of a pass mean that this node must not serve? */
+export function isLoadFault(error: unknown): error is ShardLoadError {
+  return error instanceof ShardLoadError;
+}
+
+function onDisk(saved: CollectionState): Hosted;
+function onDisk(saved: null, uuid: string): Hosted;
+function onDisk(saved: CollectionState | null, uuid = saved?.uuid ?? ''): Hosted {
+  return { uuid, saved, open: new Map(), used: null, settled: null };
+}
+
+/** Opening shards waits for the disk; a few at once hide that, more would only fight. */
+const parallelCountMax = 8;
+
+async function inParallel<Item>(
+  items: readonly Item[],
+  action: (item: Item) => Promise<void>,
+): Promise<void> {
+  const waiting = items.values();
+  const work = async () => {
+    for (const item of waiting) await action(item);
+  };
+  await Promise.all(Array.from({ length: parallelCountMax }, work));
+}

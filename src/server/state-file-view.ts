@@ -1,0 +1,81 @@
+// Shows in `raft_state.json` where consensus stands, for people and tools that look at a node from
+// outside. A second behind at most, and never read back: the log has the truth.
+
+import { parseJson } from '../base/json-scanner.ts';
+import type { JsonObject, JsonValue } from '../base/json-value.ts';
+import type { ClusterNode } from '../cluster/cluster-node.ts';
+import type { Logger, Timers } from '../io/ports.ts';
+import { confState, jsonPeerId, type PeerIdentityFile } from './peer-identity.ts';
+
+const pauseMs = 1_000;
+
+export class StateFileView {
+  readonly #file: PeerIdentityFile;
+  readonly #timers: Timers;
+  readonly #log: Logger;
+  #isWaiting = false;
+
+  constructor(file: PeerIdentityFile, ports: { readonly timers: Timers; readonly log: Logger }) {
+    this.#file = file;
+    this.#timers = ports.timers;
+    this.#log = ports.log;
+  }
+
+  /** Soon, and once for all calls until then. */
+  show(node: ClusterNode): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#timers.setTimeout(() => {
+      this.#isWaiting = false;
+      this.#file.show(members(node)).catch((error: unknown) => {
+        this.#log.warn('cannot show the state of consensus', { error: String(error) });
+      });
+    }, pauseMs);
+  }
+}
+
+function members(node: ClusterNode): JsonObject {
+  const { term, commitIndex, appliedIndex } = node.status();
+  const { peers, metadata, firstPeer } = node.state();
+  const { hardState, membership } = node.inspect().driver.raftStatus;
+  const all: readonly (readonly [string, JsonValue])[] = [
+    [
+      'state',
+      object([
+        [
+          'hard_state',
+          object([
+            ['term', term],
+            ['vote', hardState.vote === null ? 0 : jsonPeerId(hardState.vote)],
+            ['commit', commitIndex],
+          ]),
+        ],
+        [
+          'conf_state',
+          confState(membership.voters.map(jsonPeerId), membership.learners.map(jsonPeerId)),
+        ],
+      ]),
+    ],
+    ['apply_progress_queue', [appliedIndex + 1, commitIndex]],
+    ...(firstPeer === null ? [] : [['first_voter', jsonPeerId(firstPeer)] as const]),
+    [
+      'peer_metadata_by_id',
+      object(
+        [...peers].flatMap(([id, { version }]) =>
+          version === null ? [] : [[String(id), object([['version', version]])] as const],
+        ),
+      ),
+    ],
+    ...(metadata.size === 0 ? [] : [['cluster_metadata', metadataObject(metadata)] as const]),
+  ];
+  return new Map(all);
+}
+
+function object(entries: readonly (readonly [string, JsonValue])[]): JsonObject {
+  return new Map(entries);
+}
+
+function metadataObject(metadata: ReadonlyMap<string, string>): JsonObject {
+  const encoder = new TextEncoder();
+  return object([...metadata].map(([key, text]) => [key, parseJson(encoder.encode(text))]));
+}
