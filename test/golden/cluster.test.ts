@@ -1,6 +1,6 @@
-// The bytes of the agreed state, of every command and of what a change of the membership carries. As
-// with all golden files: never edited, a new version gets new ones, and REWRITE=1 writes those that
-// are missing.
+// The bytes of the agreed state, of every command and of what a change of the membership carries.
+// As with all golden files: never edited, a new version gets new ones, and REWRITE=1 writes those
+// that are missing.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
