@@ -7,6 +7,8 @@ import type { ClusterState, PeerState } from '../model/cluster-state.ts';
 import type { ClusterNodePorts, Identity } from './node-types.ts';
 import { silenceWhileBusyTicksMax } from './timing.ts';
 
+const provisionalCountMax = 64;
+
 export class AddressBook {
   readonly #ports: ClusterNodePorts;
   #identity: Identity;
@@ -31,8 +33,15 @@ export class AddressBook {
     return this.#identity.ownUri;
   }
 
-  /** A peer says that it has moved. It may be needed to agree on that, so it is believed at once. */
+  /**
+   * A peer says that it has moved. It may be needed to agree on that, so it is believed at once.
+   */
   hear(peerId: PeerId, uri: string): void {
+    if (this.of(peerId) === uri) return;
+    for (const oldest of this.#provisional.keys()) {
+      if (this.#provisional.size < provisionalCountMax) break;
+      this.#provisional.delete(oldest);
+    }
     this.#provisional.set(peerId, uri);
     this.#isStale = true;
   }
@@ -47,8 +56,6 @@ export class AddressBook {
     if (state.peers === this.#usedPeers && !isForgetting) return;
     this.#isStale = false;
     for (const [id, { uri }] of this.#usedPeers ?? []) {
-      // What is agreed anew is newer than what was heard.
-      if (state.peers.get(id)?.uri !== uri) this.#provisional.delete(id);
       if (state.peers.has(id)) continue;
       this.#leaving.set(id, { uri, untilTick: tick + silenceWhileBusyTicksMax });
     }
@@ -58,8 +65,9 @@ export class AddressBook {
     const others = new Map([...this.#leaving].map(([id, { uri }]) => [id, uri]));
     for (const [id, uri] of known) others.set(id, uri);
     for (const [id, uri] of this.#provisional) {
-      if (known.has(id) && known.get(id) !== uri) others.set(id, uri);
-      else this.#provisional.delete(id);
+      // Unknown: a newer member, which this peer has not heard of by the log yet.
+      if (known.get(id) === uri) this.#provisional.delete(id);
+      else others.set(id, uri);
     }
     others.delete(this.#identity.peerId);
     this.#ports.network.useAddresses(others);

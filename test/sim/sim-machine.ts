@@ -1,5 +1,5 @@
-// One machine of the simulated cluster: its disk and identity outlive its processes, of which at most
-// one runs. Start, stop, kill, power loss, pause, wipe.
+// One machine of the simulated cluster: its disk and identity outlive its processes, of which at
+// most one runs. Start, stop, kill, power loss, pause, wipe.
 
 import type { PeerId } from '../../src/base/ids.ts';
 import type { Prng } from '../../src/base/prng.ts';

@@ -139,7 +139,10 @@ class World {
   }
 
   #start(machine: SimMachine, bootstrap: string | null, uri: string | null = null): void {
-    const saysUri = uri !== null || bootstrap === null || this.#prng.chance(0.5);
+    const { ownUri } = machine.identity;
+    // Without a word about it, it is where others find it anyway, or where it was before.
+    const isPlain = uri === null && machine.uri === (ownUri ?? `http://${machine.name}:6335/`);
+    const saysUri = !isPlain || bootstrap === null || this.#prng.chance(0.5);
     machine.start({ bootstrap, uri, saysUri });
     if (machine.process !== null) this.#byProcess.set(machine.process, machine);
   }
@@ -485,6 +488,8 @@ class World {
     for (const machine of this.#machines) {
       machine.diskMs = 0.5;
       if (machine.process !== null) machine.process.pausedUntilMs = 0;
+      // What was planned to break would break later.
+      if (machine.isBroken && machine.isUp) machine.crash('power');
     }
     const endMs = this.time.nowMs + settleMs;
     let missing = 'nothing';
