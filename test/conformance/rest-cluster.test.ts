@@ -133,7 +133,7 @@ test('peers are removed by id, and only without shards unless forced', async () 
   ]);
   cluster.hasLeader = false;
   assert.equal(
-    await peer.fails('DELETE', '/cluster/peer/2'),
+    await peer.fails('DELETE', '/cluster/peer/5'),
     '500 Service internal error: Failed to propose operation: ' +
       'leader is not established within 10s',
   );
