@@ -1,5 +1,6 @@
-// Port: what the control plane asks of the wire between peers. `rpc` implements it with sockets, the
-// simulator with a queue on virtual time. What comes in goes to `PeerEndpoint`, which a node offers.
+// Port: what the control plane asks of the wire between peers. `rpc` implements it with sockets,
+// the simulator with a queue on virtual time. What comes in goes to `PeerEndpoint`, which a node
+// offers.
 //
 // Messages may be lost, doubled, delayed and reordered. A call is answered once, or fails; a failed
 // call may have been carried out all the same.
@@ -16,7 +17,7 @@ export type PeerMessage =
   /** The sender's agreed state after `index` has this hash. */
   | { readonly kind: 'state_hash'; readonly index: LogIndex; readonly hash: string };
 
-/** Small members are JSON in the frame's head; `data` follows as raw bytes. */
+/** How each looks as bytes: docs/formats.md, "Between peers". */
 export type PeerRequest =
   | {
       readonly kind: 'join';

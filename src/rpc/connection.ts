@@ -42,7 +42,9 @@ interface Partial {
 }
 
 /** Written in one turn of the event loop; then others have theirs. */
-const turnBytesMax = 1024 * 1024;
+const turnBytesMax = 512 * 1024;
+/** A larger body is put together over several turns: fresh memory is slow to fill. */
+const gatheredAtOnceBytesMax = 2 * 1024 * 1024;
 /** Smaller frames are put together, so that head and body are one write. */
 const joinedBytesMax = 4096;
 /** But for the last part of a body, none is smaller: parts cost memory beyond their bytes. */
@@ -63,6 +65,8 @@ export class Connection {
   #partial: Partial | null = null;
   #probes: (() => void)[] = [];
   #isHeld = false;
+  /** A large body is being put together; what comes after it must wait. */
+  #isGathering = false;
   #isReading = false;
   #isBlocked = false;
   #isPumpDue = false;
@@ -116,8 +120,7 @@ export class Connection {
       this.#finish('the other side closed the connection');
       return;
     }
-    this.#read();
-    if (!this.#isHeld && !this.#isClosed) socket.resume();
+    this.#goOn();
     this.wake();
   }
 
@@ -139,18 +142,15 @@ export class Connection {
   }
 
   release(): void {
-    if (!this.#isHeld || this.#isClosed) return;
+    if (!this.#isHeld) return;
     this.#isHeld = false;
-    this.#receivedMs = this.#context.clock.monotonicMs();
-    this.#read();
-    // Reading what was here may have made the owner hold it again.
-    if (!this.#isHeld && !this.#isClosed) this.#socket.resume();
+    this.#goOn();
   }
 
   /** Does the other side live? Whatever it says counts; also a connection that is not read. */
   probe(patienceMs: number): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false);
-    if (this.#isHeld) return Promise.resolve(true);
+    if (!this.#isListening) return Promise.resolve(true);
     return new Promise((resolve) => {
       const timer = this.#context.timers.setTimeout(() => {
         this.#probes = this.#probes.filter((one) => one !== answered);
@@ -170,7 +170,7 @@ export class Connection {
     if (this.#isClosed) return;
     const { pingIdleMs, pingPatienceMs } = this.#context.limits;
     const silentMs = nowMs - this.#receivedMs;
-    if (!this.#isHeld && silentMs > pingIdleMs + pingPatienceMs) {
+    if (this.#isListening && silentMs > pingIdleMs + pingPatienceMs) {
       this.close(`no sign of life for ${Math.round(silentMs)} ms`);
       return;
     }
@@ -204,12 +204,24 @@ export class Connection {
     this.#owner.closed(reason, isRefusal);
   }
 
+  get #isListening(): boolean {
+    return !this.#isHeld && !this.#isGathering && !this.#isClosed;
+  }
+
+  #goOn(): void {
+    if (!this.#isListening) return;
+    this.#receivedMs = this.#context.clock.monotonicMs();
+    this.#read();
+    // Reading what was here may have been a reason to stop again.
+    if (this.#isListening) this.#socket.resume();
+  }
+
   #read(): void {
     // A body may make its receiver hold or release this connection: one loop at a time.
     if (this.#isReading) return;
     this.#isReading = true;
     try {
-      while (!this.#isHeld && !this.#isClosed) {
+      while (this.#isListening) {
         const frame = this.#reader.next();
         if (frame === null) break;
         this.#accept(frame);
@@ -268,8 +280,36 @@ export class Connection {
       return;
     }
     this.#partial = null;
-    const whole = partial === null ? body : concatenate([...partial.parts, body], bytes);
+    if (partial === null) {
+      this.#owner.received(kind, id, body);
+      return;
+    }
+    partial.parts.push(body);
+    if (bytes <= gatheredAtOnceBytesMax) {
+      this.#owner.received(kind, id, concatenate(partial.parts, bytes));
+      return;
+    }
+    // Nobody waits for it: what comes of it is told to the owner.
+    void this.#gather(partial, bytes);
+  }
+
+  async #gather({ kind, id, parts }: Partial, bytes: number): Promise<void> {
+    this.#isGathering = true;
+    this.#socket.pause();
+    const whole = new Uint8Array(bytes);
+    let at = 0;
+    let turnAt = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+      if (at - turnAt < gatheredAtOnceBytesMax) continue;
+      turnAt = at;
+      await this.#context.timers.yieldToOthers();
+    }
+    this.#isGathering = false;
+    if (this.#isClosed) return;
     this.#owner.received(kind, id, whole);
+    this.#goOn();
   }
 
   #sendUrgent(kind: 'ping' | 'pong'): void {

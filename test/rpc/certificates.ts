@@ -18,9 +18,11 @@ export function hasOpenssl(): boolean {
 interface Wanted {
   /** What the certificate is for, as OpenSSL writes it. */
   readonly altName?: string;
-  /** From 20260101 on; otherwise for ten years from now. */
+  /** As OpenSSL writes times; far away when nothing is said. */
   readonly until?: string;
 }
+
+const newKey = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes';
 
 export class Authority implements Disposable {
   readonly #folder = mkdtempSync(path.join(tmpdir(), 'octant-tls-'));
@@ -29,10 +31,7 @@ export class Authority implements Disposable {
 
   constructor(name: string) {
     this.#caPath = path.join(this.#folder, 'ca.pem');
-    this.#openssl([
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-      ...['-keyout', 'ca.key', '-out', 'ca.pem', '-days', '3650', '-subj', `/CN=${name}`],
-    ]);
+    this.#openssl(`req -x509 ${newKey} -keyout ca.key -out ca.pem -days 3650 -subj /CN=${name}`);
     // `openssl ca` alone can make certificates that have expired; this is the little it needs.
     writeFileSync(
       path.join(this.#folder, 'ca.conf'),
@@ -48,16 +47,14 @@ export class Authority implements Disposable {
   issue({ altName = 'IP:127.0.0.1', until = '20991231235959Z' }: Wanted = {}): TlsPaths {
     this.#count += 1;
     const name = `peer-${this.#count}`;
-    this.#openssl([
-      ...['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-      ...['-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`],
-      ...['-addext', `subjectAltName=${altName}`],
-    ]);
-    this.#openssl([
-      ...['ca', '-config', 'ca.conf', '-batch', '-notext', '-cert', 'ca.pem', '-keyfile', 'ca.key'],
-      ...['-in', `${name}.csr`, '-out', `${name}.pem`],
-      ...['-startdate', '20200101000000Z', '-enddate', until],
-    ]);
+    this.#openssl(
+      `req -new ${newKey} -keyout ${name}.key -out ${name}.csr -subj /CN=${name} ` +
+        `-addext subjectAltName=${altName}`,
+    );
+    this.#openssl(
+      `ca -config ca.conf -batch -notext -cert ca.pem -keyfile ca.key -in ${name}.csr ` +
+        `-out ${name}.pem -startdate 20200101000000Z -enddate ${until}`,
+    );
     return {
       certPath: path.join(this.#folder, `${name}.pem`),
       keyPath: path.join(this.#folder, `${name}.key`),
@@ -65,8 +62,8 @@ export class Authority implements Disposable {
     };
   }
 
-  #openssl(args: readonly string[]): void {
-    execFileSync('openssl', args, { cwd: this.#folder, stdio: 'pipe' });
+  #openssl(command: string): void {
+    execFileSync('openssl', command.split(' '), { cwd: this.#folder, stdio: 'pipe' });
   }
 
   [Symbol.dispose](): void {

@@ -3,11 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { PeerRequest } from '../../src/cluster/peer-network.ts';
 import { decodeRefusal, encodeHello } from '../../src/rpc/codec/handshake.ts';
-import {
-  decodePeerAnswer,
-  encodePeerMessage,
-  encodePeerRequest,
-} from '../../src/rpc/codec/peer-codec.ts';
+import { decodePeerAnswer, encodePeerMessage } from '../../src/rpc/codec/peer-codec.ts';
 import { frameOf, RawPeer } from './raw-peer.ts';
 import { heartbeat, type TestNode, TestNodes, until, vote } from './wire-harness.ts';
 

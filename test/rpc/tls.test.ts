@@ -19,8 +19,8 @@ async function failsWith(from: TestNode, to: TestNode, reason: RegExp): Promise<
 }
 
 describe('TLS between peers', { skip: hasOpenssl() ? false : 'openssl is missing' }, () => {
-  const authority = new Authority('Octant test');
-  const foreign = new Authority('Somebody else');
+  const authority = new Authority('octant-test');
+  const foreign = new Authority('somebody-else');
   const paths = {
     one: authority.issue(),
     two: authority.issue(),

@@ -43,8 +43,8 @@ export class FrameError extends Error {
 
 export const frameVersion = 1;
 export const frameHeadBytes = 20;
-/** `OCTW` as it lies in memory. */
-export const frameMagic = new Uint8Array([0x4f, 0x43, 0x54, 0x57]);
+/** `OCTP`. */
+export const frameMagic = new Uint8Array([0x4f, 0x43, 0x54, 0x50]);
 
 const checksumAt = 16;
 const moreFlag = 1;
