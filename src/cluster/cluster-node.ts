@@ -30,7 +30,7 @@ import { type MembershipResult, type ServingNode, servePeer } from './peer-servi
 import { ProposalNumbers } from './proposal-numbers.ts';
 import { type LeaderView, type ProposeResult, Proposer } from './proposer.ts';
 import { type DriverStatus, RaftDriver } from './raft-driver.ts';
-import { breakSilence, type Silence, sayUri } from './silence.ts';
+import { breakSilence, type Silence, type SilentPeer, sayUri } from './silence.ts';
 import { type FetchedState, StateWatch } from './state-watch.ts';
 import { askAfterSilenceTicks, publishTicks } from './timing.ts';
 import { Waiters } from './waiters.ts';
@@ -397,8 +397,8 @@ export class ClusterNode implements PeerEndpoint {
     const { index, state } = this.#machine;
     const hash = this.#watch.say(this.#driver.tickCount, index, state);
     if (hash === null) return;
-    for (const id of memberIds(this.#driver.raftStatus.membership)) {
-      if (id !== this.#id) this.#ports.network.send(id, { kind: 'state_hash', index, hash });
+    for (const id of this.#otherIds()) {
+      this.#ports.network.send(id, { kind: 'state_hash', index, hash });
     }
   }
 
@@ -462,6 +462,8 @@ export class ClusterNode implements PeerEndpoint {
     if (isAgreed || this.#isSayingUri) return;
     this.#isSayingUri = true;
     const wish = { kind: 'update', peerId: this.#id, uri, version: null } as const;
+    // At once: they may need this peer to agree on anything at all.
+    sayUri(this.#silentPeer(), this.#otherIds(), this.#ports.network);
     void this.#ask(wish, publishTicks * this.#options.tickMs).finally(() => {
       this.#isSayingUri = false;
     });
@@ -473,9 +475,8 @@ export class ClusterNode implements PeerEndpoint {
     if (tickCount - this.#askedTick < askAfterSilenceTicks) return;
     this.#askedTick = tickCount;
     const { membership, role, progress } = this.#driver.raftStatus;
-    const others = memberIds(membership).filter((id) => id !== this.#id);
-    const uri = this.#addresses.ownUri;
-    const own = { peerId: this.#id, uri, appliedIndex: this.#machine.index };
+    const others = this.#otherIds();
+    const own = this.#silentPeer();
     if (role === 'leader') {
       const silent = others.filter((id) => progress.get(id)?.isActive === false);
       return sayUri(own, silent, this.#ports.network);
@@ -484,6 +485,16 @@ export class ClusterNode implements PeerEndpoint {
     breakSilence(own, others, this.#ports.network)
       .then((silence) => this.#useAnswers(silence, membership))
       .catch((error: unknown) => this.#ports.log.warn('Cannot ask the other peers', { error }));
+  }
+
+  #otherIds(): readonly PeerId[] {
+    const { membership } = this.#driver.raftStatus;
+    return memberIds(membership).filter((id) => id !== this.#id);
+  }
+
+  #silentPeer(): SilentPeer {
+    const uri = this.#addresses.ownUri;
+    return { peerId: this.#id, uri, appliedIndex: this.#machine.index };
   }
 
   #useAnswers({ wasRemoved, moved }: Silence, before: Membership): void {

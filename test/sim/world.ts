@@ -548,8 +548,9 @@ class World {
 
   async #takeLastChanges(): Promise<void> {
     const open = new Set<string>();
-    for (const { node, name } of this.#up()) {
-      if (node === null || !node.isWorking) continue;
+    const members = this.#members();
+    for (const { node, name, peerId } of this.#up()) {
+      if (node === null || !members.includes(peerId)) continue;
       const token = `last-${name}-`;
       open.add(token);
       void node.propose({ kind: 'nop', token }, proposeMs).then((result) => {
