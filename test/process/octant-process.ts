@@ -72,9 +72,9 @@ export class OctantProcess {
   }
 
   /** Resolves when `/readyz` answers 200; rejects with the output when the process ends first. */
-  async start(): Promise<void> {
+  async start(...programArguments: readonly string[]): Promise<void> {
     try {
-      await this.#ready(this.#spawn([]));
+      await this.#ready(this.#spawn(programArguments));
     } catch (error) {
       await this.kill();
       throw error;
@@ -103,6 +103,15 @@ export class OctantProcess {
   /** `kill -9`; resolves when the process is gone. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  /** SIGSTOP: it lives, and does nothing until `proceed`. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  proceed(): void {
+    this.#child?.kill('SIGCONT');
   }
 
   /** SIGTERM; resolves with the exit code. */
