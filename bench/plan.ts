@@ -16,7 +16,7 @@ export interface BenchPlan {
   readonly rounds: Pick<RoundPlan, 'roundCount' | 'roundMs'>;
   /** How often a restart is repeated. */
   readonly restartCount: number;
-  /** Memory is looked at again after the builders have gone. */
+  /** Memory is looked at again after half a minute. */
   readonly waitsForIdle: boolean;
 }
 

@@ -24,7 +24,7 @@ import { fullPlan, quickPlan } from './plan.ts';
 import { createOctant } from './servers.ts';
 
 const connectionCount = 8;
-/** Threads that build end after 30 s without work. */
+/** By then whatever is given back with a delay has been. */
 const idleMs = 33_000;
 
 async function main(): Promise<void> {

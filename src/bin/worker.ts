@@ -8,6 +8,7 @@ import { NativeDisk } from '../io/native/native-disk.ts';
 import { kernelSupport } from '../kernels/exports.ts';
 import { PublishedSegment } from '../segment/published-segment.ts';
 import { Log } from '../server/log.ts';
+import { returnMemorySoon } from '../server/threads/memory-return.ts';
 import type { WorkerStart } from '../server/threads/messages.ts';
 import { WorkerRuntime } from '../server/threads/worker-runtime.ts';
 
@@ -61,3 +62,4 @@ new WorkerRuntime(parentPort, {
     logger: log,
   },
 });
+returnMemorySoon();

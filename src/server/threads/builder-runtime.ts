@@ -13,7 +13,7 @@ import type { Pause } from '../../segment/segment-reader.ts';
 import type { BuildJob } from '../../shard/ports.ts';
 import { CorruptFileError } from '../../storage/corrupt-file.ts';
 import type { BuilderCalls, BuilderUpCalls } from './builder-pool.ts';
-import { returnMemorySoon } from './memory-return.ts';
+import { returnMemoryNow, returnMemorySoon } from './memory-return.ts';
 import { type PortLike, ThreadPort } from './thread-port.ts';
 
 export interface BuilderRuntimeOptions {
@@ -34,6 +34,10 @@ export class BuilderRuntime {
         build: ({ job, cancel }) => this.#build(job, cancel),
         assist: async ({ graph, cancel }) => {
           await helpBuildGraph(graph, options.slot, cancelPause(cancel));
+          return null;
+        },
+        shrink: () => {
+          returnMemoryNow();
           return null;
         },
       },
