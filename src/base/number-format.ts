@@ -221,14 +221,20 @@ function writeZeros(bytes: Uint8Array, start: number, end: number): void {
   for (let at = start; at < end; at += 1) bytes[at] = 0x30;
 }
 
-function digitCount(value: number): number {
+/** Decimal digits of a whole number up to 10^10 - 1; 1 for 0. */
+export function digitCount(value: number): number {
   let count = 1;
   while (count < 10 && value >= (tens[count] as number)) count += 1;
   return count;
 }
 
 /** Writes backwards from `end`; after `fractionCount` digits a point, if that is not 0. */
-function writeDigits(value: number, bytes: Uint8Array, end: number, fractionCount: number): void {
+export function writeDigits(
+  value: number,
+  bytes: Uint8Array,
+  end: number,
+  fractionCount: number,
+): void {
   // All of it fits 32 bits, where division by ten is a multiplication.
   let rest = value | 0;
   let at = end - 1;

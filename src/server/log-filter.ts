@@ -20,6 +20,8 @@ const damped: readonly (readonly [string, FilterLevel])[] = [
 export interface LogFilter {
   /** Longest target first; the empty target is everything else. */
   readonly directives: readonly (readonly [target: string, rank: number])[];
+  /** What the directives say of a target, once it has been asked. */
+  readonly ranks: Map<string, number>;
   /** Parts of the text that say nothing. */
   readonly invalid: readonly string[];
 }
@@ -44,16 +46,24 @@ export function parseLogFilter(text: string): LogFilter {
   const directives = [...levels]
     .toSorted(([a], [b]) => b.length - a.length)
     .map(([target, level]) => [target, rankOf[level]] as const);
-  return { directives, invalid };
+  return { directives, ranks: new Map(), invalid };
 }
 
 export function isLogged(filter: LogFilter, target: string, level: LogLevel): boolean {
-  for (const [prefix, rank] of filter.directives) {
-    if (prefix === '' || target === prefix || target.startsWith(`${prefix}::`)) {
-      return rankOf[level] >= rank;
-    }
+  let rank = filter.ranks.get(target);
+  if (rank === undefined) {
+    rank = rankFor(filter, target);
+    // There are few targets, all named in the code.
+    filter.ranks.set(target, rank);
   }
-  return false;
+  return rankOf[level] >= rank;
+}
+
+function rankFor({ directives }: LogFilter, target: string): number {
+  const found = directives.find(([prefix]) => {
+    return prefix === '' || target === prefix || target.startsWith(`${prefix}::`);
+  });
+  return found?.[1] ?? rankOf.off;
 }
 
 function levelNamed(word: string): FilterLevel | null {

@@ -26,10 +26,8 @@ export function textLine(record: LogRecord, colored: boolean): string {
   const level = record.level.toUpperCase().padStart(5);
   const shownTime = colored ? `\u001b[2m${time}\u001b[0m` : time;
   const shownLevel = colored ? `\u001b[${colors[record.level]}m${level}\u001b[0m` : level;
-  const fields = Object.entries(record.fields ?? {})
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ` ${key}=${fieldText(value)}`);
-  const body = printable(`${record.target}: ${record.message}${fields.join('')}`);
+  const fields = record.fields === undefined ? '' : fieldsText(record.fields);
+  const body = printable(`${record.target}: ${record.message}${fields}`);
   return `${shownTime} ${shownLevel} ${body}\n`;
 }
 
@@ -40,6 +38,13 @@ export function jsonLine(record: LogRecord): string {
   const { target, message } = record;
   const fields = { message, ...record.fields };
   return `${jsonText({ timestamp, level, fields, target })}\n`;
+}
+
+function fieldsText(fields: LogFields): string {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => ` ${key}=${fieldText(value)}`)
+    .join('');
 }
 
 function fieldText(value: unknown): string {
@@ -65,7 +70,10 @@ function jsonText(value: unknown): string {
   return JSON.stringify(value, plain) ?? 'undefined';
 }
 
+const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
+
 function printable(text: string): string {
+  if (!controlCharacter.test(text)) return text;
   // oxlint forbids control characters in a pattern as they are seldom meant; here they are.
   return text.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }

@@ -29,20 +29,29 @@ type Counted = { -readonly [Key in keyof RequestSeries]: RequestSeries[Key] } & 
 
 export function createRequestRecorder(): RequestRecorder {
   const byKey = new Map<string, Counted>();
+  /** Requests often come in runs of one kind: its series need not be looked up by text. */
+  let last: Counted | null = null;
+  const seriesOf = (request: AnsweredRequest): Counted => {
+    if (last !== null && isCountedIn(last, request)) return last;
+    const { method, endpoint, status } = request;
+    let collection = request.collection;
+    let counted = byKey.get(keyOf(request));
+    if (counted === undefined && byKey.size >= seriesCountMax) {
+      // Names beyond the bound share one series.
+      collection = '';
+      counted = byKey.get(keyOf({ method, endpoint, status, collection }));
+    }
+    if (counted === undefined) {
+      counted = emptySeries({ method, endpoint, status, collection });
+      byKey.set(keyOf(counted), counted);
+    }
+    last = counted;
+    return counted;
+  };
   return {
     record(request) {
-      const { method, endpoint, status, seconds } = request;
-      let collection = request.collection;
-      let counted = byKey.get(keyOf(request));
-      if (counted === undefined && byKey.size >= seriesCountMax) {
-        // Names beyond the bound share one series.
-        collection = '';
-        counted = byKey.get(keyOf({ method, endpoint, status, collection }));
-      }
-      if (counted === undefined) {
-        counted = emptySeries({ method, endpoint, status, collection });
-        byKey.set(keyOf(counted), counted);
-      }
+      const { seconds } = request;
+      const counted = seriesOf(request);
       counted.count += 1;
       counted.durationSum += seconds;
       counted.durationMin = Math.min(counted.durationMin, seconds);
@@ -59,6 +68,14 @@ export function createRequestRecorder(): RequestRecorder {
 }
 
 type SeriesKey = Pick<RequestSeries, 'method' | 'endpoint' | 'status' | 'collection'>;
+
+function isCountedIn(
+  series: Counted,
+  { method, endpoint, status, collection }: SeriesKey,
+): boolean {
+  if (series.collection !== collection || series.endpoint !== endpoint) return false;
+  return series.status === status && series.method === method;
+}
 
 function keyOf(key: SeriesKey): string {
   return `${key.method} ${key.endpoint} ${key.status} ${key.collection}`;

@@ -13,7 +13,7 @@ import { RawBodyFault, readRawJson } from './raw-body.ts';
 import { AbortedRequest, BodyBudget, type BodyLimits, readBody } from './request-body.ts';
 import type { Reply, Route } from './route.ts';
 import type { RouteMatch } from './router.ts';
-import type { Answer } from './send.ts';
+import { type Answer, textBytesMax } from './send.ts';
 
 const noBody = new Uint8Array(0);
 const mebibyte = 1024 * 1024;
@@ -89,7 +89,8 @@ export class RequestAnswerer {
       reply.write(writer);
       writer.raw(`,"status":"ok","time":${secondsSince(startedAt)}}`);
     }
-    return { status: 200, contentType: 'application/json', body: writer.finish() };
+    const body = writer.length <= textBytesMax ? writer.finishLatin1() : writer.finish();
+    return { status: 200, contentType: 'application/json', body };
   }
 
   #failure(error: unknown, startedAt: number): Answer {

@@ -3,8 +3,10 @@
 // writer is reused from answer to answer, so what `finish` returns is a copy.
 
 import {
+  digitCount,
   float32ArrayBytesMax,
   float32BytesMax,
+  writeDigits,
   writeFloat32,
   writeFloat32Array,
 } from '../../base/number-format.ts';
@@ -25,6 +27,16 @@ export class JsonWriter {
     const copy = Buffer.allocUnsafe(this.#at);
     this.#bytes.copy(copy, 0, 0, this.#at);
     return copy;
+  }
+
+  /** The number of bytes written so far. */
+  get length(): number {
+    return this.#at;
+  }
+
+  /** As `finish`, each byte as one character. */
+  finishLatin1(): string {
+    return this.#bytes.toString('latin1', 0, this.#at);
   }
 
   #reserve(count: number): void {
@@ -70,12 +82,14 @@ export class JsonWriter {
 
   /** A safe integer. */
   integer(value: number): void {
-    if (value >= 0 && value < 10) {
-      this.#reserve(1);
-      this.#bytes[this.#at++] = 48 + value;
+    if (value < 0 || value > integerQuickMax) {
+      this.raw(String(value));
       return;
     }
-    this.raw(String(value));
+    this.#reserve(10);
+    const end = this.#at + digitCount(value);
+    writeDigits(value, this.#bytes, end, 0);
+    this.#at = end;
   }
 
   id(id: PointId): void {
@@ -117,3 +131,5 @@ export class JsonWriter {
 }
 
 const keptBytesMax = 8 * 1024 * 1024;
+/** Up to here arithmetic on 32 bits prints an integer. */
+const integerQuickMax = 999_999_999;

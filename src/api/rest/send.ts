@@ -1,9 +1,11 @@
-// Writes one answer to the socket: one buffer with its length, packed by gzip where the client can
-// read it and the saving pays for the work.
+// Writes answers to their sockets: each whole with its length, packed by gzip where the client can
+// read it and the saving pays for the work. Short answers of one turn of the event loop go out
+// together (`GatheredAnswers`).
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { GatheredAnswers } from './gathered-answers.ts';
 
 const gzip = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gzip);
 
@@ -13,41 +15,59 @@ const gzip = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gzip);
  */
 const gzipBytesMin = 32 * 1024;
 
-/** Node writes text up to this long, its head included, without allocating. */
-const textBytesMax = 15 * 1024;
+/**
+ * Up to this long a body is sent as text: it then goes out with the head in one plain write, for
+ * which Node does not allocate; a buffer would need two chunks and a gathering write, which costs
+ * several times as much. Latin-1 is one byte per character, so the bytes of UTF-8 pass through it
+ * unchanged.
+ */
+export const textBytesMax = 15 * 1024;
 
 export interface Answer {
   readonly status: number;
   readonly contentType: string | null;
-  readonly body: Buffer;
+  /** A string holds one byte per character. */
+  readonly body: Buffer | string;
 }
 
-export async function send(
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Answer,
-  extraHeaders: Readonly<Record<string, string>>,
-): Promise<void> {
-  let body = answer.body;
-  let packed = false;
-  if (body.length >= gzipBytesMin && takesGzip(request)) {
-    body = await gzip(body, { level: 1 });
-    packed = true;
+type ExtraHeaders = Readonly<Record<string, string>> | null;
+
+/** One per thread that listens. */
+export class AnswerSender {
+  readonly #gathered = new GatheredAnswers();
+
+  /** `null`, unless a long answer has to be packed first. */
+  send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    answer: Answer,
+    extraHeaders: ExtraHeaders,
+  ): Promise<void> | null {
+    const { body } = answer;
+    if (body.length < gzipBytesMin || !takesGzip(request)) {
+      this.#write(response, answer, extraHeaders);
+      return null;
+    }
+    return gzip(body, { level: 1 }).then((packed) => {
+      const headers = { 'content-encoding': 'gzip', vary: 'accept-encoding', ...extraHeaders };
+      this.#write(response, { ...answer, body: packed }, headers);
+    });
   }
-  if (response.destroyed || response.headersSent) return;
-  const headers: Record<string, string | number> = { 'content-length': body.length };
-  if (answer.contentType !== null) headers['content-type'] = answer.contentType;
-  if (packed) {
-    headers['content-encoding'] = 'gzip';
-    headers['vary'] = 'accept-encoding';
+
+  #write(
+    response: ServerResponse,
+    { status, contentType, body }: Answer,
+    extraHeaders: ExtraHeaders,
+  ): void {
+    if (response.destroyed || response.headersSent) return;
+    const headers: Record<string, string | number> = { 'content-length': body.length };
+    if (contentType !== null) headers['content-type'] = contentType;
+    if (extraHeaders !== null) Object.assign(headers, extraHeaders);
+    response.writeHead(status, headers);
+    if (typeof body === 'string') this.#gathered.end(response, body);
+    else if (body.length > textBytesMax) response.end(body);
+    else this.#gathered.end(response, body.toString('latin1'));
   }
-  Object.assign(headers, extraHeaders);
-  response.writeHead(answer.status, headers);
-  // A short body as text goes out with the head in one plain write; a buffer would need two chunks
-  // and a gathering write, which costs several times as much. Latin-1 is one byte per character, so
-  // the bytes of UTF-8 pass through it unchanged.
-  if (body.length <= textBytesMax) response.end(body.toString('latin1'), 'latin1');
-  else response.end(body);
 }
 
 function takesGzip(request: IncomingMessage): boolean {
@@ -61,9 +81,9 @@ function takesGzip(request: IncomingMessage): boolean {
 }
 
 /** Headers for a browser of another origin; none without an `Origin`. */
-export function corsHeaders(request: IncomingMessage): Readonly<Record<string, string>> {
+export function corsHeaders(request: IncomingMessage): Readonly<Record<string, string>> | null {
   const origin = request.headers.origin;
-  if (origin === undefined) return {};
+  if (origin === undefined) return null;
   return {
     'access-control-allow-origin': origin,
     'access-control-expose-headers': '*',

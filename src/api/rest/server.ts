@@ -15,7 +15,7 @@ import { ConnectionTurns } from './connection-turns.ts';
 import { discardRest } from './request-body.ts';
 import { createRouter, type RouteMatch } from './router.ts';
 import { allRoutes } from './routes/all-routes.ts';
-import { type Answer, corsHeaders, preflightHeaders, send } from './send.ts';
+import { type Answer, AnswerSender, corsHeaders, preflightHeaders } from './send.ts';
 
 export interface RestServerOptions {
   readonly logger: Logger;
@@ -52,6 +52,7 @@ class RestListener implements RestServer {
   readonly #findRoute = createRouter(allRoutes);
   readonly #recorder = createRequestRecorder();
   readonly #turns = new ConnectionTurns();
+  readonly #sender = new AnswerSender();
   #closing = false;
 
   constructor(engine: Engine, options: RestServerOptions) {
@@ -98,27 +99,54 @@ class RestListener implements RestServer {
     const answer = await this.#answerer.answer(request, match, startedAt);
     if (answer === null) return;
     this.#record(match, answer.status, startedAt);
-    await this.#finish(request, response, answer, this.#cors ? corsHeaders(request) : {});
+    const finished = this.#finish(
+      request,
+      response,
+      answer,
+      this.#cors ? corsHeaders(request) : null,
+    );
+    if (finished !== null) await finished;
     if (this.#options.accessLog && !quietPaths.has(match?.route.path ?? '')) {
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(6);
       this.#options.logger.info(`"${request.method} ${request.url}" ${answer.status} ${seconds}`);
     }
   }
 
-  async #finish(
+  /** At once for all but long answers: then `null`. */
+  #finish(
     request: IncomingMessage,
     response: ServerResponse,
     answer: Answer,
-    headers: Readonly<Record<string, string>>,
-  ): Promise<void> {
+    headers: Readonly<Record<string, string>> | null,
+  ): Promise<void> | null {
     const last = this.#closing || leavesMuch(request);
     try {
-      await send(request, response, answer, last ? { ...headers, connection: 'close' } : headers);
+      const shown = last ? { ...headers, connection: 'close' } : headers;
+      const sent = this.#sender.send(request, response, answer, shown);
+      if (sent !== null) return this.#sentLater(request, response, sent);
       if (leavesMuch(request)) discardRest(request, response);
     } catch (error) {
-      this.#reportBug(error);
-      response.destroy();
+      this.#failed(response, error);
     }
+    return null;
+  }
+
+  async #sentLater(
+    request: IncomingMessage,
+    response: ServerResponse,
+    sent: Promise<void>,
+  ): Promise<void> {
+    try {
+      await sent;
+      if (leavesMuch(request)) discardRest(request, response);
+    } catch (error) {
+      this.#failed(response, error);
+    }
+  }
+
+  #failed(response: ServerResponse, error: unknown): void {
+    this.#reportBug(error);
+    response.destroy();
   }
 
   #reportBug(error: unknown): void {
