@@ -181,12 +181,16 @@ export class ExactScorer {
 
   /** Copies the first `count` ids and similarities out of the scratch area. */
   takeHits(count: number): Hits {
-    const { ids, sims } = this.#at;
     const offsets = new Uint32Array(count);
-    offsets.set(this.#u32.subarray(ids >>> 2, (ids >>> 2) + count));
-    const found = new Float32Array(count);
-    found.set(this.#f32.subarray(sims >>> 2, (sims >>> 2) + count));
-    return { offsets, sims: found };
+    const sims = new Float32Array(count);
+    const firstId = this.#at.ids >>> 2;
+    const firstSim = this.#at.sims >>> 2;
+    // Most lists are so short that views on their places would cost more than this loop.
+    for (let i = 0; i < count; i += 1) {
+      offsets[i] = this.#u32[firstId + i] as number;
+      sims[i] = this.#f32[firstSim + i] as number;
+    }
+    return { offsets, sims };
   }
 
   /** Writes (allowed and not hidden) for offsets from `first` on; false when all are admitted. */

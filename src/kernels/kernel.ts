@@ -304,7 +304,8 @@ export class VectorKernel {
     const heap = this.#slot.frontier;
     const size = this.#exports.rescore(count, heap, Math.min(k, count), this.#scoreStep());
     this.#exports.takeSims(heap, size, this.#slot.ids, this.#slot.sims);
-    return { ...this.#scorer.takeHits(size), exact: true };
+    const { offsets, sims } = this.#scorer.takeHits(size);
+    return { offsets, sims, exact: true };
   }
 
   /**

@@ -288,7 +288,7 @@ export class MemorySegment implements SegmentReader {
     return countAnd(bits, this.#live);
   }
 
-  search(task: SearchTask, pause: Pause): Promise<OffsetHits> {
+  search(task: SearchTask, pause: Pause): OffsetHits | Promise<OffsetHits> {
     const store = this.#vectors.get(task.vectorName);
     if (store === undefined) return Promise.resolve(noHits);
     const { config, rows } = store;

@@ -180,7 +180,7 @@ export class PublishedSegment implements SegmentReader {
     return count;
   }
 
-  async search(task: SearchTask, pause: Pause): Promise<OffsetHits> {
+  search(task: SearchTask, pause: Pause): OffsetHits | Promise<OffsetHits> {
     const vectors = this.#vectors.get(task.vectorName);
     if (vectors === undefined) return noHits;
     return searchSegment(this, vectors, task, pause);

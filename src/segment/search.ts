@@ -21,7 +21,7 @@ export interface GraphSearcher {
   /** A longer candidate list does not fit; such searches scan. */
   readonly efMax: number;
   /** At most `k` hits with exact scores. */
-  search(request: GraphRequest): Hits | Promise<Hits>;
+  search(request: GraphRequest): Hits;
 }
 
 /** One vector name of a segment, as a search sees it. */
@@ -48,16 +48,27 @@ export function indexedOnlyBytesMax(config: VectorConfig, indexingThresholdKb: n
   return Math.max(indexingThresholdKb, config.hnsw.fullScanThresholdKb) * 1024;
 }
 
-export async function searchSegment(
+export function searchSegment(
   segment: ReadableSegment,
   vectors: SearchableVectors,
   task: SearchTask,
   pause: Pause,
-): Promise<OffsetHits> {
+): OffsetHits | Promise<OffsetHits> {
   if (vectors.rowCount === 0 || isTooLargeToScan(segment, vectors, task)) return noHits;
-  const { filter, vector, params } = task;
-  const allowed =
-    filter === null ? null : await segment.filterBits(compiled(filter, segment.schema), pause);
+  const { filter } = task;
+  if (filter === null) return searchAmong(segment, vectors, task, { allowed: null, pause });
+  return segment
+    .filterBits(compiled(filter, segment.schema), pause)
+    .then((allowed) => searchAmong(segment, vectors, task, { allowed, pause }));
+}
+
+function searchAmong(
+  segment: ReadableSegment,
+  vectors: SearchableVectors,
+  task: SearchTask,
+  { allowed, pause }: { readonly allowed: Uint32Array | null; readonly pause: Pause },
+): OffsetHits | Promise<OffsetHits> {
+  const { vector, params } = task;
   const liveCount = Math.min(segment.pointCount(), vectors.presentCount);
   const matchCount = allowed === null ? liveCount : Math.min(liveCount, segment.countLive(allowed));
   const limit = Math.min(task.limit, matchCount);
@@ -73,7 +84,7 @@ export async function searchSegment(
   const { graph } = vectors;
   if (plan.kind === 'graph' && graph !== null && plan.ef <= graph.efMax) {
     const request = { query: vector, k: limit, ef: plan.ef, allowed, allowedCount: matchCount };
-    const hits = await graph.search(request);
+    const hits = graph.search(request);
     // A walk that ends early has lost its way; the scan knows whether there are more.
     if (hits.offsets.length >= limit) return hits;
   }

@@ -44,7 +44,8 @@ export interface SegmentReader {
   /** As stored, widened to f32; `null` when the point lacks it or the name is unknown. */
   vectorAt(name: string, offset: number): Float32Array | null;
 
-  search(task: SearchTask, pause: Pause): Promise<OffsetHits>;
+  /** At once where nothing has to be waited for: a promise costs as much as a small search. */
+  search(task: SearchTask, pause: Pause): OffsetHits | Promise<OffsetHits>;
   count(filter: Filter | null, pause: Pause): Promise<number>;
   /** Expected number of matches, cheap. */
   estimate(filter: Filter): number;

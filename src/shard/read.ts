@@ -35,6 +35,10 @@ interface Located {
   readonly record: PointRecord | null;
 }
 
+interface FoundHit extends Located {
+  readonly sim: number;
+}
+
 /** May grow while it is walked: an owner adds the memory segments that were begun meanwhile. */
 export type Readers = Iterable<SegmentReader>;
 
@@ -63,16 +67,27 @@ export async function executeRead(
 }
 
 async function search(task: SearchTask, readers: Readers, pause: Pause): Promise<SearchHit[]> {
-  const found: (Located & { readonly sim: number })[] = [];
+  const { limit, parts } = task;
+  const found: FoundHit[] = [];
+  let sourceCount = 0;
   for (const reader of readers) {
-    const { offsets, sims } = await reader.search(task, pause);
+    if (reader.pointCount() === 0) continue;
+    const searched = reader.search(task, pause);
+    const { offsets, sims } = searched instanceof Promise ? await searched : searched;
+    if (offsets.length > 0) sourceCount += 1;
     for (let index = 0; index < offsets.length; index += 1) {
-      const point = locate(reader, offsets[index] ?? 0, task.parts);
-      if (point !== null) found.push({ ...point, sim: sims[index] ?? 0 });
+      const point = locate(reader, offsets[index] ?? 0, parts);
+      if (point === null) continue;
+      const { offset, id, version, record } = point;
+      found.push({ reader, offset, id, version, record, sim: sims[index] ?? 0 });
     }
   }
-  const best = newestOnly(found).sort(compareHits).slice(0, task.limit);
-  return fetchAll(best, task.parts, pause, (point, record) => ({ ...record, sim: point.sim }));
+  // One segment holds a point once.
+  const distinct = sourceCount > 1 ? newestOnly(found) : found;
+  const best = distinct.sort(compareHits).slice(0, limit);
+  return fetchAll(best, parts, pause, ({ sim }, { id, version, payload, vectors }) => {
+    return { id, version, payload, vectors, sim };
+  });
 }
 
 async function scroll(

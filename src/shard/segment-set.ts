@@ -273,6 +273,7 @@ export class SegmentSet {
   #walk(first: readonly SegmentReader[], sealed: readonly SealedSlot[]): Iterable<SegmentReader> {
     const start = [...first, ...sealed.map((slot) => slot.segment)];
     const { segment } = this.#memory;
+    const isInMemory = (reader: SegmentReader) => reader === this.#memory.segment;
     const sealedAndMemory = () => [...this.#sealed, this.#memory].map((slot) => slot.segment);
     return {
       *[Symbol.iterator]() {
@@ -280,7 +281,8 @@ export class SegmentSet {
         let last = segment;
         yield last;
         for (;;) {
-          // The last one of the walk is either still in memory, sealed, or flushed since.
+          if (isInMemory(last)) return;
+          // The last one of the walk was sealed, or flushed since.
           const now = sealedAndMemory();
           const newer = now.slice(now.indexOf(last) + 1);
           if (newer.length === 0) return;
