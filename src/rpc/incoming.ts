@@ -10,6 +10,7 @@ import type {
   PeerMessage,
   PeerRequest,
 } from '../cluster/peer-network.ts';
+import type { Message } from '../raft/messages.ts';
 import { decodePeerMessage, decodePeerRequest, encodePeerAnswer } from './codec/peer-codec.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import type { Caller } from './listener.ts';
@@ -85,12 +86,18 @@ export class Incoming implements ConnectionOwner {
   #receive(body: Uint8Array): void {
     const from = this.#from;
     const message = from === null ? null : this.#decodeMessage(body);
-    if (from === null || message === null || !isFor(message, from, this.#owner.ownPeerId)) {
+    const isForMe = message !== null && (message.kind !== 'raft' || this.#isForMe(message.message));
+    if (from === null || !isForMe) {
       this.#context.counters.messagesIgnored += 1;
       return;
     }
     this.#context.counters.messagesReceived += 1;
     this.#owner.endpoint.receive(from, message);
+  }
+
+  /** The core takes its own name in a message for granted, and whom it is from. */
+  #isForMe({ from, to }: Message): boolean {
+    return from === this.#from && to === this.#owner.ownPeerId;
   }
 
   #decodeMessage(body: Uint8Array): PeerMessage | null {
@@ -121,6 +128,12 @@ export class Incoming implements ConnectionOwner {
     if (this.#from === null && !newcomersMayAsk.has(request.kind)) {
       return { kind: 'refused', message: `${request.kind} is for members of the cluster` };
     }
+    if (request.kind === 'install_snapshot' && !this.#isForMe(request.message)) {
+      return {
+        kind: 'refused',
+        message: 'the snapshot is not for this peer, or not of the caller',
+      };
+    }
     try {
       return await this.#owner.endpoint.serve(this.#from, request, this.address);
     } catch (error) {
@@ -146,12 +159,6 @@ export class Incoming implements ConnectionOwner {
     });
     this.connection.wake();
   }
-}
-
-/** The core takes its own name in a message for granted, and whom it is from. */
-function isFor(message: PeerMessage, from: PeerId, to: PeerId): boolean {
-  if (message.kind !== 'raft') return true;
-  return message.message.from === from && message.message.to === to;
 }
 
 function reasonOf(error: unknown): string {

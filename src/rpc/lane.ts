@@ -43,6 +43,9 @@ interface PendingCall {
   isSent: boolean;
 }
 
+/** Timers take no more; it is 24 days. */
+const timerMsMax = 2 ** 31 - 1;
+
 export class Lane implements ConnectionOwner {
   readonly #options: LaneOptions;
   readonly #owner: LaneOwner;
@@ -119,7 +122,8 @@ export class Lane implements ConnectionOwner {
     }
     return new Promise((resolve, reject) => {
       const id = this.#takeId();
-      const timer = timers.setTimeout(() => this.#expire(id, timeoutMs), timeoutMs);
+      const waitMs = Math.min(timeoutMs, timerMsMax);
+      const timer = timers.setTimeout(() => this.#expire(id, waitMs), waitMs);
       this.#calls.set(id, { id, body, resolve, reject, timer, isSent: false });
       this.#waitingIds.push(id);
       if (!this.#wantConnection()) this.#wantAfterRest();

@@ -73,7 +73,7 @@ export class PeerListener {
   readonly #owner: ListenerOwner;
   readonly #context: WireContext;
   readonly #server: Server;
-  /** Not yet introduced; oldest first. */
+  /** Not yet let in; oldest first. */
   readonly #strangers = new Set<Socket>();
   readonly #sockets = new Set<Socket>();
 
@@ -126,17 +126,17 @@ export class PeerListener {
     }
     const late = `has not introduced itself within ${limits.handshakeMs} ms`;
     const timer = timers.setTimeout(() => socket.destroy(new Error(late)), limits.handshakeMs);
-    const known = (): void => {
-      timers.clear(timer);
-      this.#strangers.delete(socket);
-    };
+    const inTime = (): void => timers.clear(timer);
     let stream = socket;
     try {
       stream = await this.#secure(socket);
       if (stream instanceof TLSSocket) checkCertificate(stream);
-      await this.#introduce(stream, address, known);
+      const caller = await this.#introduce(stream, address, inTime);
+      this.#strangers.delete(socket);
+      this.#owner.accepted(caller);
     } catch (error) {
-      known();
+      inTime();
+      this.#strangers.delete(socket);
       // A connection without a word is how balancers and people find out whether a port is open.
       if (error instanceof NothingSaid && fault === null) return;
       counters.refusals += 1;
@@ -164,10 +164,10 @@ export class PeerListener {
     return wrapInTls(socket, tls, this.#context.limits.handshakeMs);
   }
 
-  async #introduce(socket: Socket, address: string, known: () => void): Promise<void> {
+  async #introduce(socket: Socket, address: string, inTime: () => void): Promise<Caller> {
     const reader = new FrameReader(handshakeBytesMax);
     const frame = await readFirstFrame(socket, reader);
-    known();
+    inTime();
     if (frame.kind === 'refusal')
       throw new Error(`the other side refuses: ${readRefusal(frame.body)}`);
     if (frame.kind !== 'hello') throw new FrameError(`a ${frame.kind} where a hello belongs`);
@@ -183,7 +183,7 @@ export class PeerListener {
     if (socket.destroyed) throw new Error('the other side closed the connection');
     const head = { kind: 'welcome', id: 0, more: false, abandoned: false } as const;
     socket.write(encodeFrame(head, encodeWelcome(this.#owner.introduction())));
-    this.#owner.accepted({ socket, reader, hello, address });
+    return { socket, reader, hello, address };
   }
 }
 

@@ -89,6 +89,8 @@ export class RawListener implements Disposable {
   readonly callers: Socket[] = [];
   /** Kinds of the frames that were read, with their bodies. */
   readonly frames: Frame[] = [];
+  /** What it does with a frame that came after the handshake. */
+  onFrame: (socket: Socket) => void = () => {};
   readonly #server: Server;
   readonly #welcome: Uint8Array;
   #isWelcoming = true;
@@ -136,7 +138,8 @@ export class RawListener implements Disposable {
       reader.push(Uint8Array.from(chunk));
       for (let frame = reader.next(); frame !== null; frame = reader.next()) {
         this.frames.push(frame);
-        if (frame.kind === 'hello' && this.#isWelcoming) socket.write(this.#welcome);
+        if (frame.kind !== 'hello') this.onFrame(socket);
+        else if (this.#isWelcoming) socket.write(this.#welcome);
       }
     });
   }

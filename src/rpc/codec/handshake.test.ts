@@ -13,7 +13,7 @@ import {
 } from './handshake.ts';
 
 const hellos: fc.Arbitrary<Hello> = fc.record({
-  clusterId: fc.option(fc.string({ unit: 'binary', maxLength: 40 })),
+  clusterId: fc.option(fc.string({ unit: 'grapheme', maxLength: 40 })),
   peerId: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }),
   instanceId: fc.uuid(),
   uri: fc.option(fc.webUrl()),
@@ -55,6 +55,20 @@ describe('the handshake', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  test('names cannot write lines into a log', () => {
+    const named = (clusterId: string): Uint8Array =>
+      encodeWelcome({
+        clusterId,
+        peerId: 1n,
+        instanceId: 'i',
+        uri: null,
+        version: '1.0.0',
+        port: 1,
+      });
+    assert.throws(() => decodeWelcome(named('a\nERROR all is lost')), CorruptBytesError);
+    assert.throws(() => decodeWelcome(named('a'.repeat(1_025))), CorruptBytesError);
   });
 
   test('a reason is one line, and not endless', () => {

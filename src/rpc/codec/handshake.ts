@@ -106,7 +106,7 @@ export function decodeRefusal(body: Uint8Array): string {
     .slice(0, reasonCharsMax);
 }
 
-const textBytesMax = 1024;
+const textCharsMax = 1024;
 
 function writeIntroduction(writer: ByteWriter, introduction: Introduction): void {
   writeOptionalText(writer, introduction.clusterId);
@@ -124,8 +124,10 @@ function readIntroduction(reader: ByteReader): Introduction {
   const uri = readOptionalText(reader);
   const version = reader.utf8();
   for (const text of [clusterId, instanceId, uri, version]) {
-    if (text !== null && text.length > textBytesMax) {
-      throw new CorruptBytesError(`a text of ${text.length} characters`, reader.at);
+    if (text === null) continue;
+    // They end up in logs: nobody may write lines of its own there.
+    if (text.length > textCharsMax || /\p{Cc}/u.test(text)) {
+      throw new CorruptBytesError(`no name: a text of ${text.length} characters`, reader.at);
     }
   }
   return { clusterId, peerId, instanceId, uri, version, port: reader.u16() };
