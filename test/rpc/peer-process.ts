@@ -1,5 +1,5 @@
-// A peer in a process of its own, so that it can be killed or stopped. Tells its port; answers every
-// call. Arguments: peer id, port.
+// A peer in a process of its own, so that it can be killed or stopped. Tells its port; answers
+// every call. Arguments: peer id, port.
 import { TestNode } from './wire-harness.ts';
 
 const [peerId = '2', port = '0'] = process.argv.slice(2);
