@@ -6,11 +6,11 @@ import { assert } from '../base/assert.ts';
 import type { LogIndex, PeerId } from '../base/ids.ts';
 import type { ClusterNode, ClusterStatus as NodeStatus } from '../cluster/cluster-node.ts';
 import type { Command } from '../cluster/commands.ts';
-import {
-  type PeerAnswer,
-  type PeerEndpoint,
-  type PeerNetwork,
-  type PeerRequest,
+import type {
+  PeerAnswer,
+  PeerEndpoint,
+  PeerNetwork,
+  PeerRequest,
 } from '../cluster/peer-network.ts';
 import type { Logger, Timers } from '../io/ports.ts';
 import type { ClusterState, CollectionState } from '../model/cluster-state.ts';
@@ -266,7 +266,8 @@ export class PeerChanges implements ClusterChanges {
       const collection = this.#node.state().collections.get(name);
       // Deleted meanwhile.
       if (collection?.uuid !== uuid) return;
-      if (isAllActive(collection)) {
+      // Nobody gains from waiting for a peer that is down: it takes up its replicas when it is back.
+      if (isAllActive(collection, this.#lostPeers())) {
         await this.#installed(index, deadline - performance.now());
         return;
       }
@@ -279,10 +280,20 @@ export class PeerChanges implements ClusterChanges {
     }
   }
 
+  /** Peers that cannot be reached from here at present. */
+  #lostPeers(): ReadonlySet<PeerId> {
+    const failures = this.#parts.network.failures();
+    const lost = [...this.#node.state().peers].filter(([, { uri }]) => failures.has(uri));
+    return new Set(lost.map(([peerId]) => peerId));
+  }
+
   async #seenEverywhere(timeoutMs: number): Promise<void> {
     const { commitIndex: index, term } = this.#node.status();
     const request: PeerRequest = { kind: 'wait_on_commit', index, term, timeoutMs };
-    const others = [...this.#node.state().peers.keys()].filter((id) => id !== this.#node.peerId);
+    const lost = this.#lostPeers();
+    const others = [...this.#node.state().peers.keys()].filter(
+      (id) => id !== this.#node.peerId && !lost.has(id),
+    );
     const answers = await Promise.allSettled(
       others.map((peerId) => this.#parts.network.call({ peerId }, request, timeoutMs)),
     );
@@ -400,9 +411,9 @@ function loopOf({ thread, lastUpdateMs }: NodeStatus): ConsensusLoop {
   return thread.kind === 'stopped' ? { kind: 'stopped' } : { kind: 'failed', error: thread.error };
 }
 
-function isAllActive(collection: CollectionState): boolean {
+function isAllActive(collection: CollectionState, lost: ReadonlySet<PeerId>): boolean {
   return [...collection.shards.values()].every(({ replicas }) =>
-    [...replicas.values()].every((state) => state === 'Active'),
+    [...replicas].every(([peerId, state]) => state === 'Active' || lost.has(peerId)),
   );
 }
 
