@@ -32,7 +32,7 @@ import { type LeaderView, type ProposeResult, Proposer } from './proposer.ts';
 import { type DriverStatus, RaftDriver } from './raft-driver.ts';
 import { breakSilence, type Silence, type SilentPeer, sayUri } from './silence.ts';
 import { type FetchedState, StateWatch } from './state-watch.ts';
-import { askAfterSilenceTicks, publishTicks } from './timing.ts';
+import { askAfterSilenceTicks, publishTicks, usualLimits } from './timing.ts';
 import { Waiters } from './waiters.ts';
 
 export interface ClusterStatus {
@@ -118,10 +118,11 @@ export class ClusterNode implements PeerEndpoint {
         },
       },
     );
-    const { compactEntries, inboxCountMax, tickMs, rules = soundRules } = options;
+    const { compactEntries, inboxCountMax, tickMs } = options;
+    const { rules = soundRules, limits = usualLimits } = options;
     const seed = ports.random.uint32();
     this.#driver = new RaftDriver(
-      { id: this.#id, tickMs, compactEntries, inboxCountMax, seed, rules },
+      { id: this.#id, tickMs, compactEntries, inboxCountMax, seed, rules, limits },
       saved,
       {
         clock: ports.clock,

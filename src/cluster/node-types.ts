@@ -6,6 +6,7 @@ import type { Entry, HardState, Snapshot } from '../raft/messages.ts';
 import type { SafetyRules } from '../raft/quorum.ts';
 import type { PeerNetwork } from './peer-network.ts';
 import type { DurableLog } from './raft-driver.ts';
+import type { RaftLimits } from './timing.ts';
 
 /** Who this storage belongs to. Addresses are written in one normal form (`http://host:port/`). */
 export interface Identity {
@@ -53,6 +54,7 @@ export interface ClusterNodeOptions {
   readonly joinTimeoutMs: number;
   /** Only tests pass others. */
   readonly rules?: SafetyRules;
+  readonly limits?: RaftLimits;
 }
 
 export interface ClusterNodePorts {

@@ -27,6 +27,7 @@ import {
   raftOptions,
   reportedTicksMax,
   silenceWhileBusyTicksMax,
+  type RaftLimits,
 } from './timing.ts';
 
 /** What `storage/raft-log` offers; the simulator has one that lies. */
@@ -57,6 +58,7 @@ export interface DriverOptions {
   readonly inboxCountMax: number;
   readonly seed: number;
   readonly rules: SafetyRules;
+  readonly limits: RaftLimits;
 }
 
 export interface DriverPorts {
@@ -109,7 +111,7 @@ export class RaftDriver {
   constructor(options: DriverOptions, saved: SavedState, ports: DriverPorts) {
     this.#options = options;
     this.#ports = ports;
-    this.#raftOptions = raftOptions(options.id, options.seed);
+    this.#raftOptions = raftOptions(options.id, options.seed, options.limits);
     this.#raft = new Raft(this.#raftOptions, saved, options.rules);
     this.#farewells = new Farewells();
     this.#hardState = saved.hardState;
@@ -392,8 +394,9 @@ export class RaftDriver {
     await durable.compact(snapshot);
     this.#snapshotIndex = snapshot.index;
     if (!this.isWorking) return;
-    // A few stay in memory, so that who lags a little need not take a snapshot.
-    const keptCount = Math.min(64, Math.floor(compactEntries / 2));
+    // Many stay in memory, so that who lags need not take a snapshot: what it proposed itself might be
+    // in there, and it could not tell.
+    const keptCount = this.#options.limits.keptEntryCount;
     this.#guard(() => this.#raft.compact(Math.max(0, snapshot.index - keptCount)));
   }
 

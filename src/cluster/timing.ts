@@ -32,7 +32,19 @@ export const hashTicks = 10;
 
 const MiB = 1024 * 1024;
 
-export function raftOptions(id: PeerId, seed: number): RaftOptions {
+/** What the simulator makes as small as can be. */
+export interface RaftLimits extends Pick<RaftOptions, 'appendBytesMax' | 'inflightCountMax'> {
+  /** Entries that stay in memory after they were compacted on disk. */
+  readonly keptEntryCount: number;
+}
+
+export const usualLimits: RaftLimits = {
+  appendBytesMax: MiB,
+  inflightCountMax: 64,
+  keptEntryCount: 256,
+};
+
+export function raftOptions(id: PeerId, seed: number, limits: RaftLimits): RaftOptions {
   return {
     id,
     electionTicks,
@@ -41,8 +53,8 @@ export function raftOptions(id: PeerId, seed: number): RaftOptions {
     checkQuorum: true,
     ownRemoval: 'hands_over',
     validatesMembership: true,
-    appendBytesMax: MiB,
-    inflightCountMax: 64,
+    appendBytesMax: limits.appendBytesMax,
+    inflightCountMax: limits.inflightCountMax,
     committedBytesMax: MiB,
     uncommittedBytesMax: 64 * MiB,
     seed,

@@ -5,6 +5,7 @@ import type { PeerId } from '../../src/base/ids.ts';
 import type { Prng } from '../../src/base/prng.ts';
 import { ClusterNode } from '../../src/cluster/cluster-node.ts';
 import type { ClusterNodePorts, Identity, OpenedLog } from '../../src/cluster/node-types.ts';
+import type { RaftLimits } from '../../src/cluster/timing.ts';
 import type { Disk, Logger } from '../../src/io/ports.ts';
 import type { SafetyRules } from '../../src/raft/quorum.ts';
 import { RaftLog } from '../../src/storage/raft-log.ts';
@@ -27,6 +28,7 @@ export interface SimPorts {
   readonly faults: Faults;
   readonly defects: Defects;
   readonly trace: (text: string) => void;
+  readonly limits: RaftLimits;
 }
 
 export interface StartFlags {
@@ -143,6 +145,7 @@ export class SimMachine {
       compactEntries: this.compactEntries,
       inboxCountMax: 100,
       joinTimeoutMs: 18_000,
+      limits: this.#ports.limits,
       ...(rules === null ? {} : { rules }),
     } as const;
     ClusterNode.start(options, ports).then(
@@ -249,7 +252,8 @@ export class SimMachine {
             entries,
             mustSync: mustSync && !skipsSync,
           }),
-        installSnapshot: (snapshot, hardState) => real.installSnapshot(snapshot, hardState),
+        installSnapshot: (snapshot, hardState) =>
+          real.installSnapshot(snapshot, forgetsVote ? { ...hardState, vote: null } : hardState),
         compact: (snapshot) => real.compact(snapshot),
         close: () => real.close(),
       },

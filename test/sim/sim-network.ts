@@ -31,9 +31,17 @@ export interface Weather {
   /** Some messages take much longer, so that later ones overtake them. */
   strayChance: number;
   delayMs: number;
+  /** Of messages with entries: leaders are made who cannot tell what they know. */
+  largeLossChance: number;
 }
 
-export const fairWeather: Weather = { lossChance: 0, doubleChance: 0, strayChance: 0, delayMs: 1 };
+export const fairWeather: Weather = {
+  lossChance: 0,
+  doubleChance: 0,
+  strayChance: 0,
+  delayMs: 1,
+  largeLossChance: 0,
+};
 
 export class SimNetwork {
   readonly #time: VirtualTime;
@@ -80,7 +88,7 @@ export class SimNetwork {
     if (target === undefined || !this.#speaks(from, target) || target.peerId !== to) {
       return this.#unreachable(from, to);
     }
-    if (this.#isLost(from.uri, uri)) return;
+    if (this.#isLost(from.uri, uri, isLarge(message))) return;
     const copies = this.#prng.chance(this.weather.doubleChance) ? 2 : 1;
     if (copies === 2) this.#faults.doubled += 1;
     for (let copy = 0; copy < copies; copy += 1) {
@@ -137,12 +145,14 @@ export class SimNetwork {
     });
   }
 
-  #isLost(from: string, to: string): boolean {
+  #isLost(from: string, to: string, isLargeMessage = false): boolean {
     if (this.#cut.has(`${from}→${to}`)) {
       this.#faults.cutOff += 1;
       return true;
     }
-    if (!this.#prng.chance(this.weather.lossChance)) return false;
+    const { lossChance, largeLossChance } = this.weather;
+    const chance = isLargeMessage ? Math.max(lossChance, largeLossChance) : lossChance;
+    if (!this.#prng.chance(chance)) return false;
     this.#faults.lost += 1;
     return true;
   }
@@ -159,4 +169,12 @@ export class SimNetwork {
 /** `a` of `http://a:6335/`. */
 function hostOf(uri: string): string {
   return uri.slice('http://'.length).split(':')[0] ?? '';
+}
+
+function isLarge(message: PeerMessage): boolean {
+  return (
+    message.kind === 'raft' &&
+    message.message.kind === 'append' &&
+    message.message.entries.length > 0
+  );
 }

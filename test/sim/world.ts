@@ -60,6 +60,7 @@ export async function live(options: LifeOptions): Promise<Life> {
 }
 
 const proposeMs = 5000;
+const lastProposeMs = 3000;
 const settleMs = 45_000;
 const calmMs = 6000;
 
@@ -79,6 +80,8 @@ class World {
   #violation: Violation | null = null;
   #hash = 17;
   #serial = 0;
+  readonly #isStormy: boolean;
+  /** Until all is made well again. */
   #isStorm = true;
   /** A voter that lost its disk and is still counted, or a machine that waits to take its place. */
   #lost: SimMachine | null = null;
@@ -95,7 +98,21 @@ class World {
     };
     const { time, faults } = this;
     const { defects } = options;
-    this.#ports = { time, network: this.#network, prng: this.#prng, faults, defects, trace };
+    this.#isStormy = options.kind === 'storm';
+    const limits = {
+      appendBytesMax: this.#isStormy ? 1 : this.#prng.pick([1, 500, 1e6]),
+      inflightCountMax: this.#isStormy ? 1 : this.#prng.pick([1, 4, 64]),
+      keptEntryCount: this.#prng.pick([0, 0, 256]),
+    };
+    this.#ports = {
+      time,
+      network: this.#network,
+      prng: this.#prng,
+      faults,
+      defects,
+      trace,
+      limits,
+    };
     this.#stepMs = this.#prng.pick([60, 150, 400]);
     this.#weights = options.kind === 'storm' ? this.#stormWeights() : this.#mixedWeights();
   }
@@ -342,6 +359,7 @@ class World {
       doubleChance: prng.pick([0, 0.02, 0.2]),
       strayChance: prng.pick([0, 0.02, 0.1]),
       delayMs: prng.pick([0.2, 1, 5, 40, 150]),
+      largeLossChance: this.#isStormy ? prng.pick([0, 0.4, 0.7, 0.9]) : prng.pick([0, 0, 0, 0.5]),
     };
     this.#network.weather = weather;
   }
@@ -546,22 +564,25 @@ class World {
     );
   }
 
+  /** Each member gets a change through; it may try again. */
   async #takeLastChanges(): Promise<void> {
-    const open = new Set<string>();
+    const open = new Map<string, SimMachine>();
     const members = this.#members();
-    for (const { node, name, peerId } of this.#up()) {
-      if (node === null || !members.includes(peerId)) continue;
-      const token = `last-${name}-`;
-      open.add(token);
-      void node.propose({ kind: 'nop', token }, proposeMs).then((result) => {
-        this.#answers.push({ result, token });
-        if (result.kind === 'done') open.delete(token);
-      });
+    for (const machine of this.#up()) {
+      if (members.includes(machine.peerId)) open.set(`last-${machine.name}-`, machine);
     }
-    await this.#run(proposeMs);
+    for (let attempt = 0; attempt < 3 && open.size > 0; attempt += 1) {
+      for (const [token, { node }] of open) {
+        void node?.propose({ kind: 'nop', token }, lastProposeMs).then((result) => {
+          this.#answers.push({ result, token });
+          if (result.kind === 'done') open.delete(token);
+        });
+      }
+      await this.#run(lastProposeMs);
+    }
     if (open.size === 0 || this.#violation !== null) return;
     for (const machine of this.#machines) this.#ports.trace(describe(machine));
-    this.#violation = new Violation('liveness', `not taken: ${[...open].join(' ')}`);
+    this.#violation = new Violation('liveness', `not taken: ${[...open.keys()].join(' ')}`);
   }
 
   /** Nobody has a reason for an election now. */
