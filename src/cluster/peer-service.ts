@@ -159,7 +159,7 @@ function serveWhoIs(node: ServingNode, peerId: PeerId): PeerAnswer {
   if (peer === undefined && (!node.isWorking() || appliedIndex < commitIndex)) {
     throw new PeerUnreachable('this peer is not up to date');
   }
-  return { kind: 'address', uri: peer === undefined ? null : node.addressOf(peerId) };
+  return { kind: 'address', uri: peer === undefined ? null : (node.addressOf(peerId) ?? peer.uri) };
 }
 
 function hostOf(address: string): string {

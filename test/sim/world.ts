@@ -540,7 +540,9 @@ class World {
     )[0]?.node;
     if (leader === undefined || leader === null) return 'no leader';
     const { membership } = leader.inspect().driver.raftStatus;
-    if (membership.learners.length > 0) return `learners ${membership.learners.join()}`;
+    // One that lost its disk stays a learner as long as it has shards.
+    const learners = membership.learners.filter((id) => this.#machines.some((m) => m.peerId === id));
+    if (learners.length > 0) return `learners ${learners.join()}`;
     const hash = stateHash(leader.state());
     for (const machine of this.#machines) {
       const { node, name, peerId } = machine;
