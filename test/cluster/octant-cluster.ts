@@ -33,6 +33,8 @@ export interface ClusterOptions {
 }
 
 const pollMs = 25;
+/** From a peer's REST port to its port for other peers, where they are not left to chance. */
+const peerPortOffset = 100;
 const waitMsMax = 30_000;
 
 /** One process, and calls to it. */
@@ -121,15 +123,15 @@ export class OctantCluster {
   async addPeer(given: { readonly uri?: string; readonly bootstrap?: Peer } = {}): Promise<Peer> {
     const index = this.peers.length;
     const bootstrap = given.bootstrap ?? this.peers[0];
-    const p2pPort = given.uri === undefined ? await freePort() : Number(new URL(given.uri).port);
-    const uri = `http://127.0.0.1:${p2pPort}/`;
     const { firstPort } = this.#options;
+    const p2pPort = firstPort === undefined ? await freePort() : firstPort + peerPortOffset + index;
+    const uri = given.uri ?? `http://127.0.0.1:${p2pPort}/`;
     const process = await OctantProcess.create({
       directory: join(this.directory, `peer-${index + 1}`),
       ...(firstPort === undefined ? {} : { port: firstPort + index }),
       environment: {
         QDRANT__CLUSTER__ENABLED: 'true',
-        QDRANT__CLUSTER__P2P__PORT: String(p2pPort),
+        QDRANT__CLUSTER__P2P__PORT: new URL(uri).port,
         QDRANT_URI: uri,
         QDRANT_BOOTSTRAP: bootstrap?.uri ?? '',
         ...this.#options.environment,
