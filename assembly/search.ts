@@ -10,7 +10,8 @@ import {
   keyOf, orderedBits, pushMin, replaceMin, scoreOfKey, simOfBits, sortDescending,
 } from './top-k';
 import {
-  SEED_COUNT, beamKey, gatherNeighbours, leaveTrail, touchCodes, idOfBeam, scoreOfBeam, seed, walkBeam,
+  SEED_COUNT, STEP_WIDTH, beamKey, gatherNeighbours, idOfBeam, leaveTrail, scoreOfBeam, seed, touchCodes,
+  touchLinks, walkBeam,
 } from './walk';
 
 /** The plain walk: no filter, no tombstones. The candidates come sorted, best first. */
@@ -19,60 +20,29 @@ export function searchAll(mode: i32, ef: i32): i32 {
   return walkBeam(mode, queryCode, 0, results, size, ef);
 }
 
+// The filter of the running search: a point counts if its bit, xor-ed with `flip`, is set.
+let filter: usize = 0;
+let flip: u32 = 0;
+/** Keys in `frontier`: a min-heap of complements, which is a max-heap. */
+let waiting: i32 = 0;
+
 // @ts-ignore: decorator
 @inline
-function isAdmitted(id: u32, bitmap: usize, flip: u32): bool {
-  return (((load<u32>(bitmap + (<usize>(id >> 5) << 2)) ^ flip) >> (id & 31)) & 1) != 0;
+function isAdmitted(id: u32): bool {
+  return (((load<u32>(filter + (<usize>(id >> 5) << 2)) ^ flip) >> (id & 31)) & 1) != 0;
 }
 
-/**
- * The walk with a filter: everything is walked through, only admitted points become candidates, and
- * it goes on until the next point is worse than the worst of `ef` candidates. It gives up and
- * returns
- * -1 when more than `budget` points were scored: then a scan is cheaper. Candidates are a min-heap.
- */
-export function searchFiltered(mode: i32, ef: i32, bitmap: usize, flip: u32, budget: i32): i32 {
-  let scoredCount = 0;
-  const seedCount = seed(mode, queryCode, seedKeys());
-  let size = 0;
-  let waiting = 0;
-  for (let i = 0; i < seedCount; i++) {
-    const key = load<u64>(seedKeys() + (<usize>i << 3));
-    // A min-heap of complements is a max-heap.
-    pushMin(frontier, waiting++, ~key);
-    if (isAdmitted(idOfBeam(key), bitmap, flip)) size = offer(key, size, ef);
-  }
-  let worst: u64 = size == ef ? load<u64>(results) : 0;
-  while (waiting > 0) {
-    const next = ~load<u64>(frontier);
-    waiting--;
-    if (waiting > 0) replaceMin(frontier, waiting, load<u64>(frontier + (<usize>waiting << 3)));
-    if (next < worst) break;
-    const count = gatherNeighbours(idOfBeam(next), 0, 0);
-    leaveTrail(count);
-    touchCodes(count);
-    scoredCount += count;
-    if (scoredCount > budget) return -1;
-    scoreBatch(mode, queryCode, batch, count, batchScores);
-    for (let i = 0; i < count; i++) {
-      const at = <usize>i << 2;
-      const id = load<u32>(batch + at);
-      const key = beamKey(load<i32>(batchScores + at), id);
-      if (key < worst) continue;
-      if (waiting < frontierLength) pushMin(frontier, waiting++, ~key);
-      if (!isAdmitted(id, bitmap, flip)) continue;
-      size = offer(key, size, ef);
-      if (size == ef) worst = load<u64>(results);
-    }
-  }
-  return size;
-}
-
-/** Room for the seeds while both heaps are being filled: the end of the frontier. */
 // @ts-ignore: decorator
 @inline
-function seedKeys(): usize {
-  return frontier + (<usize>(frontierLength - SEED_COUNT) << 3);
+function addWaiting(key: u64): void {
+  if (waiting < frontierLength) pushMin(frontier, waiting++, ~key);
+}
+
+// @ts-ignore: decorator
+@inline
+function dropBestWaiting(): void {
+  waiting--;
+  if (waiting > 0) replaceMin(frontier, waiting, load<u64>(frontier + (<usize>waiting << 3)));
 }
 
 // @ts-ignore: decorator
@@ -86,6 +56,72 @@ function offer(key: u64, size: i32, ef: i32): i32 {
   return size;
 }
 
+/**
+ * Goes on from what waits until the next point is worse than the worst of `ef` admitted ones; these
+ * are a min-heap of `size` candidates. Returns its new size, or -1 when more than `budget` points
+ * were scored.
+ */
+function walkFiltered(mode: i32, size: i32, ef: i32, budget: i32): i32 {
+  let left = budget;
+  let worst: u64 = size == ef ? load<u64>(results) : 0;
+  while (true) {
+    let picked = 0;
+    // Their ids lie in `batchScores` until there are scores.
+    while (picked < STEP_WIDTH && waiting > 0) {
+      const next = ~load<u64>(frontier);
+      if (next < worst) break;
+      dropBestWaiting();
+      touchLinks(next, 0);
+      store<u32>(batchScores + (<usize>(picked++) << 2), idOfBeam(next));
+    }
+    if (picked == 0) break;
+    let count = 0;
+    for (let i = 0; i < picked; i++) {
+      count = gatherNeighbours(load<u32>(batchScores + (<usize>i << 2)), 0, count);
+    }
+    leaveTrail(count);
+    left -= count;
+    if (left < 0) return -1;
+    touchCodes(count);
+    scoreBatch(mode, queryCode, batch, count, batchScores);
+    for (let i = 0; i < count; i++) {
+      const at = <usize>i << 2;
+      const id = load<u32>(batch + at);
+      const key = beamKey(load<i32>(batchScores + at), id);
+      if (key < worst) continue;
+      addWaiting(key);
+      if (!isAdmitted(id)) continue;
+      size = offer(key, size, ef);
+      if (size == ef) worst = load<u64>(results);
+    }
+  }
+  return size;
+}
+
+/**
+ * The walk with a filter: everything is walked through, only admitted points become candidates, a
+ * min-heap. It gives up and returns -1 when more than `budget` points were scored: then the filter
+ * excludes just what is near the query.
+ */
+export function searchFiltered(mode: i32, ef: i32, bitmap: usize, flipOf: u32, budget: i32): i32 {
+  filter = bitmap;
+  flip = flipOf;
+  // Room for the seeds while both heaps are being filled.
+  const seeds = frontier + (<usize>(frontierLength - SEED_COUNT) << 3);
+  const seedCount = seed(mode, queryCode, seeds);
+  waiting = 0;
+  let size = 0;
+  for (let i = 0; i < seedCount; i++) {
+    const key = load<u64>(seeds + (<usize>i << 3));
+    addWaiting(key);
+    if (isAdmitted(idOfBeam(key))) size = offer(key, size, ef);
+  }
+  return walkFiltered(mode, size, ef, budget);
+}
+
+/** Fits into any `batch`. */
+const SCAN_BATCH: i32 = 16;
+
 /** Scores the codes of all points whose bit is set; the best `ef` are a min-heap of candidates. */
 export function scanCodes(mode: i32, ef: i32, bitmap: usize, wordCount: u32): i32 {
   let size = 0;
@@ -95,7 +131,7 @@ export function scanCodes(mode: i32, ef: i32, bitmap: usize, wordCount: u32): i3
     while (bits != 0) {
       store<u32>(batch + (<usize>(count++) << 2), (word << 5) + ctz(bits));
       bits &= bits - 1;
-      if (count == 8) {
+      if (count == SCAN_BATCH) {
         size = offerBatch(mode, count, size, ef);
         count = 0;
       }

@@ -131,7 +131,7 @@ export function touchCodes(count: i32): void {
 
 // @ts-ignore: decorator
 @inline
-function touchLinks(key: u64, level: i32): void {
+export function touchLinks(key: u64, level: i32): void {
   if (level != 0) return;
   const links = linksOf(idOfBeam(key), 0);
   touched += load<u32>(links) + load<u32>(links + (<usize>(m0 - 1) << 2));
@@ -160,7 +160,7 @@ export function insertKey(list: usize, size: i32, room: i32, key: u64): i32 {
  * its time. All of a beam is expanded in the end, so taking several at once looks at few points
  * more, and their misses are waited for together: four take 0.8 of the time of one by one.
  */
-const STEP_WIDTH: i32 = 4;
+export const STEP_WIDTH: i32 = 4;
 
 /**
  * Expands a beam of `size` keys (best first, none expanded) at one level until its best `ef` keys

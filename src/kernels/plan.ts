@@ -32,11 +32,9 @@ export function preferScan(input: PlanInput): boolean {
 
 /**
  * Scores after which a walk gives up and a scan takes over: the filter then excludes just what is
- * near the query, and walking through all of that may take longer than the scan. Between three
- * times what was expected and what the scan costs, at the geometric mean.
+ * near the query, and walking through all of that takes longer than the scan. Twice what is
+ * expected: hardly any other walk needs more.
  */
 export function walkBudget({ allowedCount, pointCount, ef }: PlanInput): number {
-  const expected = ((ef * pointCount) / Math.max(1, allowedCount)) * scoredPerExpansion;
-  const scan = allowedCount / walkPenalty + ef * scoredPerExpansion;
-  return Math.ceil(Math.sqrt(3 * expected * scan));
+  return Math.ceil(2 * ((ef * pointCount) / Math.max(1, allowedCount)) * scoredPerExpansion);
 }
