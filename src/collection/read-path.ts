@@ -3,32 +3,39 @@
 
 import type { ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
 import { mergeAnswers } from '../shard/merge.ts';
-import { splitByShard } from './routing.ts';
-import type { ShardAccess } from './shard-access.ts';
+import { ringOf, splitByShard } from './routing.ts';
+import type { ReadConsistency, ShardSet } from './shard-access.ts';
 
-/** `shards` are those of the collection in order, at least one. */
+export interface ReadOptions {
+  readonly timeoutMs: number;
+  /** Absent: one replica is enough. */
+  readonly consistency?: ReadConsistency;
+}
+
 export async function readShards(
-  shards: readonly ShardAccess[],
+  { shardIds, shards }: ShardSet,
   request: ShardReadRequest,
-  timeoutMs: number,
+  { timeoutMs, consistency }: ReadOptions,
 ): Promise<ShardReadAnswer> {
   const [only] = shards;
-  if (only !== undefined && shards.length === 1) return only.read(request, timeoutMs);
-  const parts = splitRead(request, shards.length);
+  if (only !== undefined && shards.length === 1) {
+    return only.read(request, timeoutMs, consistency);
+  }
+  const parts = splitRead(request, shardIds);
   const answers = parts.flatMap((part, index) => {
     const shard = shards[index];
-    return part === null || shard === undefined ? [] : [shard.read(part, timeoutMs)];
+    return part === null || shard === undefined ? [] : [shard.read(part, timeoutMs, consistency)];
   });
   return mergeAnswers(request, await Promise.all(answers));
 }
 
 function splitRead(
   request: ShardReadRequest,
-  shardCount: number,
+  shardIds: readonly number[],
 ): readonly (ShardReadRequest | null)[] {
-  if (request.kind !== 'retrieve') return Array.from({ length: shardCount }, () => request);
+  if (request.kind !== 'retrieve') return shardIds.map(() => request);
   const { ids } = request;
-  const split = splitByShard(ids, shardCount);
+  const split = splitByShard(ids, ringOf(shardIds));
   return split.map((positions) => {
     if (positions.length === 0) return null;
     return { ...request, ids: positions.flatMap((position) => ids[position] ?? []) };

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { comparePointIds, type PointId } from '../model/point-id.ts';
 import type { PointBatch, UpdateOperation } from '../model/update.ts';
 import type { UpdateOutcome } from '../shard/update-outcome.ts';
-import { shardIndexOf } from './routing.ts';
+import { ringOf } from './routing.ts';
 import { mergeUpdateAnswers, splitUpdate } from './write-path.ts';
 
 interface PlainPoint {
@@ -68,9 +68,10 @@ test('an upsert is split without loss, each point to its shard, in order', () =>
         mode: 'upsert',
         filter: '{}',
       } as const;
-      const parts = splitUpdate(whole, shardCount);
+      const ring = ringOf(Array.from({ length: shardCount }, (_, shardId) => shardId));
+      const parts = splitUpdate(whole, ring);
       for (const [shard, part] of parts.entries()) {
-        const mine = points.filter(({ id }) => shardIndexOf(id, shardCount) === shard);
+        const mine = points.filter(({ id }) => ring.shardIndexOf(id) === shard);
         if (mine.length === 0) {
           assert.equal(part, null);
           continue;
@@ -89,17 +90,17 @@ test('ids go to their shards, filters and indexes to all', () => {
     names: ['a'],
     selector: { ids: [1, 2, 3], filter: null },
   };
-  const ids = splitUpdate(byIds, 3).flatMap((part) =>
+  const ids = splitUpdate(byIds, ringOf([0, 1, 2])).flatMap((part) =>
     part?.kind === 'delete_vectors' ? (part.selector.ids ?? []) : [],
   );
   assert.deepEqual(ids.toSorted(comparePointIds), [1, 2, 3]);
   const both = { ...byIds, selector: { ids: [1], filter: '{}' } };
-  const parts = splitUpdate(both, 3);
+  const parts = splitUpdate(both, ringOf([0, 1, 2]));
   assert.ok(
     parts.every((part) => part?.kind === 'delete_vectors' && part.selector.filter === '{}'),
   );
   const index: UpdateOperation = { kind: 'delete_index', field: 'x' };
-  assert.deepEqual(splitUpdate(index, 2), [index, index]);
+  assert.deepEqual(splitUpdate(index, ringOf([0, 1])), [index, index]);
 });
 
 test('the worst answer stands for all', () => {

@@ -4,24 +4,19 @@
 import type { PointBatch, PointSelector, UpdateOperation, VectorColumn } from '../model/update.ts';
 import { encodeUpdate } from '../model/update-codec.ts';
 import type { UpdateOutcome } from '../shard/update-outcome.ts';
-import { splitByShard } from './routing.ts';
-import type { ShardAccess } from './shard-access.ts';
+import { type HashRing, ringOf, splitByShard } from './routing.ts';
+import type { ShardSet, WriteOptions } from './shard-access.ts';
 
-export interface WriteOptions {
-  readonly wait: boolean;
-  readonly timeoutMs: number;
-}
-
-/** `shards` are those of the collection in order. Never rejects for a user's mistake. */
+/** Never rejects for a user's mistake. */
 export async function writeUpdate(
-  shards: readonly ShardAccess[],
+  { shardIds, shards }: ShardSet,
   operation: UpdateOperation,
   options: WriteOptions,
 ): Promise<UpdateOutcome | null> {
   const [only] = shards;
   if (only !== undefined && shards.length === 1)
     return only.update(encodeUpdate(operation), options);
-  const parts = splitUpdate(operation, shards.length);
+  const parts = splitUpdate(operation, ringOf(shardIds));
   const answers = parts.flatMap((part, index) => {
     const shard = shards[index];
     if (part === null || shard === undefined) return [];
@@ -43,35 +38,32 @@ export function mergeUpdateAnswers(answers: readonly UpdateOutcome[]): UpdateOut
   return null;
 }
 
-/** Index of shard → its part of the update, `null` where there is nothing for it. */
+/** Position in the ring's shards → its part of the update, `null` where there is nothing for it. */
 export function splitUpdate(
   operation: UpdateOperation,
-  shardCount: number,
+  ring: HashRing,
 ): readonly (UpdateOperation | null)[] {
   switch (operation.kind) {
     case 'create_index':
     case 'delete_index':
-      return Array.from({ length: shardCount }, () => operation);
+      return ring.shardIds.map(() => operation);
     case 'upsert':
     case 'update_vectors':
-      return splitByShard(operation.points.ids, shardCount).map((positions) => {
+      return splitByShard(operation.points.ids, ring).map((positions) => {
         if (positions.length === 0) return null;
         return { ...operation, points: selectPoints(operation.points, positions) };
       });
     default:
-      return splitSelector(operation.selector, shardCount).map((selector) =>
+      return splitSelector(operation.selector, ring).map((selector) =>
         selector === null ? null : { ...operation, selector },
       );
   }
 }
 
-function splitSelector(
-  selector: PointSelector,
-  shardCount: number,
-): readonly (PointSelector | null)[] {
+function splitSelector(selector: PointSelector, ring: HashRing): readonly (PointSelector | null)[] {
   const { ids, filter } = selector;
-  if (ids === null) return Array.from({ length: shardCount }, () => selector);
-  return splitByShard(ids, shardCount).map((positions) => {
+  if (ids === null) return ring.shardIds.map(() => selector);
+  return splitByShard(ids, ring).map((positions) => {
     if (positions.length === 0) return filter === null ? null : { ids: null, filter };
     return { ids: positions.flatMap((position) => ids[position] ?? []), filter };
   });

@@ -1,6 +1,8 @@
 // The parameters behind the `?`, decoded with the exact faults of the API. Unknown parameters are
 // ignored; a known one given twice is a fault.
 
+import type { ReadOptions } from '../../collection/read-path.ts';
+import type { ReadConsistency, WriteOptions } from '../../collection/shard-access.ts';
 import { RequestError } from '../../model/request-error.ts';
 
 export class QueryString {
@@ -37,9 +39,11 @@ export class QueryString {
     return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
   }
 
-  oneOf(name: string, allowed: readonly string[]): string | null {
+  oneOf<Word extends string>(name: string, allowed: readonly Word[]): Word | null {
     const text = this.get(name);
-    if (text === null || allowed.includes(text)) return text;
+    if (text === null) return null;
+    const word = allowed.find((candidate) => candidate === text);
+    if (word !== undefined) return word;
     const list = allowed.map((word) => `\`${word}\``).join(', ');
     throw queryFault(`unknown variant \`${text}\`, expected one of ${list}`);
   }
@@ -66,34 +70,32 @@ function parse(text: string): ReadonlyMap<string, string> {
 
 const singleNames = new Set(['wait', 'ordering', 'timeout', 'consistency']);
 
-/** What every write endpoint understands. */
-export interface WriteOptions {
-  readonly wait: boolean;
-  readonly timeoutMs: number;
-}
-
 const defaultTimeoutSec = 60;
 
 export function writeOptions(query: QueryString): WriteOptions {
   const wait = query.boolean('wait', false);
-  query.oneOf('ordering', ['weak', 'medium', 'strong']);
+  const ordering = query.oneOf('ordering', ['weak', 'medium', 'strong']);
   const seconds = query.unsigned('timeout') ?? defaultTimeoutSec;
-  return { wait, timeoutMs: milliseconds(seconds) };
+  const timeoutMs = milliseconds(seconds);
+  return ordering === null || ordering === 'weak'
+    ? { wait, timeoutMs }
+    : { wait, timeoutMs, ordering };
 }
 
-/** The time limit of a read: `timeout` ≥ 1, else the configured default. */
-export function readTimeoutMs(query: QueryString, defaultSec: number | null): number {
-  const consistency = query.get('consistency');
-  if (consistency !== null) checkConsistency(consistency);
+/** What every read endpoint understands; `timeout` ≥ 1, else the configured default. */
+export function readOptions(query: QueryString, defaultSec: number | null): ReadOptions {
+  const consistency = readConsistency(query.get('consistency') ?? '');
   const seconds = query.unsigned('timeout');
   if (seconds === 0) throw queryFault('invalid value: integer `0`, expected a nonzero u64');
-  return milliseconds(seconds ?? defaultSec ?? defaultTimeoutSec);
+  const timeoutMs = milliseconds(seconds ?? defaultSec ?? defaultTimeoutSec);
+  return consistency === null ? { timeoutMs } : { timeoutMs, consistency };
 }
 
-function checkConsistency(text: string): void {
-  if (text === '' || ['majority', 'quorum', 'all'].includes(text)) return;
+function readConsistency(text: string): ReadConsistency | null {
+  if (text === '') return null;
+  if (text === 'majority' || text === 'quorum' || text === 'all') return text;
   const factor = /^[0-9]+$/.test(text) ? BigInt(text) : 0n;
-  if (factor >= 1n && factor < 2n ** 64n) return;
+  if (factor >= 1n && factor < 2n ** 64n) return Math.min(Number(factor), Number.MAX_SAFE_INTEGER);
   throw queryFault(`invalid read consistency \`${text}\``);
 }
 

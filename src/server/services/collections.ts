@@ -11,7 +11,8 @@ import type {
   ShardDistribution,
 } from '../../cluster/commands.ts';
 import { distributionOf, placeShards, replicaCounts } from '../../cluster/placement.ts';
-import { mergeUpdateAnswers, type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
+import type { WriteOptions } from '../../collection/shard-access.ts';
+import { mergeUpdateAnswers, writeUpdate } from '../../collection/write-path.ts';
 import {
   type CollectionState,
   findCollection,
@@ -26,6 +27,7 @@ import { encodeUpdate } from '../../model/update-codec.ts';
 import type { ShardInfo, ShardStatus } from '../../shard/shard-info.ts';
 import type { Engine } from '../engine.ts';
 import { type CollectionRequest, collectionConfig } from './collection-defaults.ts';
+import { shardsOf } from './shards-of.ts';
 import { resultOf, type UpdateResult } from './update-result.ts';
 
 export interface CollectionInfo {
@@ -188,7 +190,7 @@ export class CollectionService {
     await this.#engine.propose(command, agreementMs);
     const collection = this.require(command.collection);
     if (this.#engine.cluster !== null) return this.#inLine(collection, options);
-    const shards = shardIdsOf(collection).map((id) => this.#engine.shard(collection.uuid, id));
+    const shards = shardsOf(this.#engine, collection);
     return resultOf(await writeUpdate(shards, operation, options));
   }
 }

@@ -2,14 +2,16 @@
 // store, and hands the change to the shards. A change that any part of is refused here is refused
 // as a whole, whether the client waits or not.
 
-import { type WriteOptions, writeUpdate } from '../../collection/write-path.ts';
-import { type CollectionState, shardIdsOf } from '../../model/cluster-state.ts';
+import type { WriteOptions } from '../../collection/shard-access.ts';
+import { writeUpdate } from '../../collection/write-path.ts';
+import type { CollectionState } from '../../model/cluster-state.ts';
 import { vectorParamsByName } from '../../model/collection-config.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { UpdateMode, UpdateOperation } from '../../model/update.ts';
 import type { Engine } from '../engine.ts';
 import { requireCollection } from './collections.ts';
 import { type GivenPoints, storablePoints, unknownVectorName } from './given-points.ts';
+import { shardsOf } from './shards-of.ts';
 import { resultOf, type UpdateResult } from './update-result.ts';
 
 type GivenKind = 'upsert' | 'update_vectors';
@@ -44,7 +46,7 @@ export class PointService {
   ): Promise<UpdateResult> {
     const collection = requireCollection(this.#engine, collectionName);
     const operation = storableChange(change, collection);
-    const shards = shardIdsOf(collection).map((id) => this.#engine.shard(collection.uuid, id));
+    const shards = shardsOf(this.#engine, collection);
     return resultOf(await writeUpdate(shards, operation, options));
   }
 

@@ -4,9 +4,9 @@
 
 import { assert } from '../../base/assert.ts';
 import { JsonFloat } from '../../base/json-value.ts';
-import { readShards } from '../../collection/read-path.ts';
+import { type ReadOptions, readShards } from '../../collection/read-path.ts';
 import { normalizeCosine } from '../../kernels/normalize.ts';
-import { type CollectionState, findCollection, shardIdsOf } from '../../model/cluster-state.ts';
+import { type CollectionState, findCollection } from '../../model/cluster-state.ts';
 import type { Distance } from '../../model/collection-config.ts';
 import type { Filter } from '../../model/filter.ts';
 import { indexCapabilities, type PayloadFieldType } from '../../model/payload-schema.ts';
@@ -42,6 +42,7 @@ import type {
   VectorInput,
 } from './query-request.ts';
 import type { PayloadSelection, VectorSelection } from './selections.ts';
+import { shardsOf } from './shards-of.ts';
 
 /** Up to this many results are asked for without looking how many points there are. */
 const limitUnchecked = 4096;
@@ -61,12 +62,12 @@ export class ReadService {
   async retrieve(
     collectionName: string,
     request: RetrieveRequest,
-    timeoutMs: number,
+    options: ReadOptions,
   ): Promise<readonly PointRecord[]> {
     const collection = requireCollection(this.#engine, collectionName);
     const parts = partsOf(request, collection);
     const ids = [...new Set(request.ids)];
-    const records = await this.#retrieve(collection, { ids, parts }, timeoutMs);
+    const records = await this.#retrieve(collection, { ids, parts }, options);
     const byId = new Map(records.map((record) => [record.id, record]));
     return ids.flatMap((id) => byId.get(id) ?? []);
   }
@@ -74,7 +75,7 @@ export class ReadService {
   async scroll(
     collectionName: string,
     request: ScrollRequest,
-    timeoutMs: number,
+    options: ReadOptions,
   ): Promise<ScrollPage> {
     const collection = requireCollection(this.#engine, collectionName);
     const parts = partsOf(request, collection);
@@ -83,31 +84,35 @@ export class ReadService {
       const type = requireOrderIndex(collection, order);
       const limit = Math.min(request.limit, orderedLimitMax);
       const read = { kind: 'ordered_scroll', filter, order, limit, parts } as const;
-      const { records } = await this.#read(collection, read, timeoutMs);
+      const { records } = await this.#read(collection, read, options);
       return { records: records.map((one) => shownOrder(one, type)), nextPageOffset: null };
     }
-    const limit = await this.#bounded(collection, request.limit, timeoutMs);
+    const limit = await this.#bounded(collection, request.limit, options);
     // One more than asked for tells where the next page begins.
     const read = { kind: 'scroll', filter, from, limit: limit + 1, parts } as const;
-    const { records } = await this.#read(collection, read, timeoutMs);
+    const { records } = await this.#read(collection, read, options);
     const nextPageOffset = records.length > limit ? (records[limit]?.id ?? null) : null;
     return { records: records.slice(0, limit), nextPageOffset };
   }
 
-  async count(collectionName: string, request: CountRequest, timeoutMs: number): Promise<number> {
+  async count(
+    collectionName: string,
+    request: CountRequest,
+    options: ReadOptions,
+  ): Promise<number> {
     const collection = requireCollection(this.#engine, collectionName);
     const { filter, exact } = request;
-    return (await this.#read(collection, { kind: 'count', filter, exact }, timeoutMs)).count;
+    return (await this.#read(collection, { kind: 'count', filter, exact }, options)).count;
   }
 
   /** Answers in the order of the requests; any failure fails all. */
   async query(
     collectionName: string,
     requests: readonly QueryRequest[],
-    timeoutMs: number,
+    options: ReadOptions,
   ): Promise<readonly (readonly FoundPoint[])[]> {
     const collection = requireCollection(this.#engine, collectionName);
-    const remainingMs = timeLeft(timeoutMs);
+    const remaining = timeLeft(options);
     const nearest: {
       readonly at: number;
       readonly task: SearchTask;
@@ -117,20 +122,15 @@ export class ReadService {
     for (const [at, request] of requests.entries()) {
       const { query } = request;
       if (query?.kind === 'nearest') {
-        const task = await this.#searchTask(collection, request, query.input, remainingMs());
+        const task = await this.#searchTask(collection, request, query.input, remaining());
         nearest.push({ at, ...task });
       } else {
-        answers[at] = await this.#unscored(
-          collection,
-          request,
-          query?.order ?? null,
-          remainingMs(),
-        );
+        answers[at] = await this.#unscored(collection, request, query?.order ?? null, remaining());
       }
     }
     if (nearest.length === 0) return answers;
     const tasks = nearest.map(({ task }) => task);
-    const { hits } = await this.#read(collection, { kind: 'search', tasks }, remainingMs());
+    const { hits } = await this.#read(collection, { kind: 'search', tasks }, remaining());
     for (const [index, { at, distance }] of nearest.entries()) {
       const request = requests[at];
       assert(request !== undefined, 'every task belongs to a request');
@@ -144,20 +144,20 @@ export class ReadService {
     collection: CollectionState,
     request: QueryRequest,
     order: OrderBy | null,
-    timeoutMs: number,
+    options: ReadOptions,
   ): Promise<readonly FoundPoint[]> {
     const parts = partsOf(request, collection);
     const { filter, offset } = request;
     if (order === null) {
-      const limit = await this.#bounded(collection, request.limit + offset, timeoutMs);
+      const limit = await this.#bounded(collection, request.limit + offset, options);
       const read = { kind: 'scroll', filter, from: null, limit, parts } as const;
-      const { records } = await this.#read(collection, read, timeoutMs);
+      const { records } = await this.#read(collection, read, options);
       return records.slice(offset).map((record) => ({ ...record, version: 0, score: 1 }));
     }
     const type = requireOrderIndex(collection, order);
     const limit = Math.min(request.limit + offset, orderedLimitMax);
     const read = { kind: 'ordered_scroll', filter, order, limit, parts } as const;
-    const { records } = await this.#read(collection, read, timeoutMs);
+    const { records } = await this.#read(collection, read, options);
     return records
       .filter((record, index) => record.id !== records[index - 1]?.id)
       .slice(offset)
@@ -168,14 +168,14 @@ export class ReadService {
     collection: CollectionState,
     request: QueryRequest,
     input: VectorInput,
-    timeoutMs: number,
+    options: ReadOptions,
   ): Promise<{ readonly task: SearchTask; readonly distance: Distance }> {
     const { using, lookupFrom } = request;
     let filter = request.filter;
     let given: Float32Array | null = null;
     if (input.kind === 'id') {
       const source = this.#lookupSource(collection, using, lookupFrom);
-      given = await this.#storedVector(source, input.id, timeoutMs);
+      given = await this.#storedVector(source, input.id, options);
       if (source.collection === collection) filter = withoutId(filter, input.id);
     } else if (lookupFrom !== null) {
       this.#lookupSource(collection, using, lookupFrom);
@@ -185,7 +185,7 @@ export class ReadService {
     if (input.kind === 'dense') given = input.values;
     assert(given !== null, 'the input was dense or an id');
     if (given.length !== config.dimension) throw dimensionMismatch(config.dimension, given.length);
-    const limit = await this.#bounded(collection, request.limit + request.offset, timeoutMs);
+    const limit = await this.#bounded(collection, request.limit + request.offset, options);
     const task: SearchTask = {
       vectorName: using,
       vector: needsNormalizing(config) ? normalizeCosine(given) : given,
@@ -216,11 +216,11 @@ export class ReadService {
   async #storedVector(
     source: { readonly collection: CollectionState; readonly vectorName: string },
     id: PointId,
-    timeoutMs: number,
+    options: ReadOptions,
   ): Promise<Float32Array> {
     const { collection, vectorName } = source;
     const parts = { payload: false, vectors: [vectorName] };
-    const [record] = await this.#retrieve(collection, { ids: [id], parts }, timeoutMs);
+    const [record] = await this.#retrieve(collection, { ids: [id], parts }, options);
     if (record === undefined) {
       throw new RequestError('not_found', `No point with id ${id} found`);
     }
@@ -234,37 +234,42 @@ export class ReadService {
   async #retrieve(
     collection: CollectionState,
     what: { readonly ids: readonly PointId[]; readonly parts: WithParts },
-    timeoutMs: number,
+    options: ReadOptions,
   ): Promise<readonly PointRecord[]> {
-    return (await this.#read(collection, { kind: 'retrieve', ...what }, timeoutMs)).records;
+    return (await this.#read(collection, { kind: 'retrieve', ...what }, options)).records;
   }
 
   /** `limit`, but not beyond the number of points: a client may ask for 2^64 − 1 results. */
-  async #bounded(collection: CollectionState, limit: number, timeoutMs: number): Promise<number> {
+  async #bounded(
+    collection: CollectionState,
+    limit: number,
+    options: ReadOptions,
+  ): Promise<number> {
     if (limit <= limitUnchecked) return limit;
     const read = { kind: 'count', filter: null, exact: true } as const;
-    const { count } = await this.#read(collection, read, timeoutMs);
+    const { count } = await this.#read(collection, read, options);
     return Math.max(limitUnchecked, Math.min(limit, count));
   }
 
   async #read<Request extends ShardReadRequest>(
     collection: CollectionState,
     request: Request,
-    timeoutMs: number,
+    options: ReadOptions,
   ): Promise<Answer<Request['kind']>> {
-    const shards = shardIdsOf(collection).map((id) => this.#engine.shard(collection.uuid, id));
-    const answer = await readShards(shards, request, timeoutMs);
+    const shards = shardsOf(this.#engine, collection);
+    const answer = await readShards(shards, request, options);
     assert(answer.kind === request.kind, () => `a ${answer.kind} for a ${request.kind}`);
     return answer as Answer<Request['kind']>;
   }
 }
 
 /** One limit for all reads that a request needs, whatever their number. */
-function timeLeft(timeoutMs: number): () => number {
+function timeLeft(options: ReadOptions): () => ReadOptions {
+  const { timeoutMs } = options;
   const endMs = performance.now() + timeoutMs;
   return () => {
     const leftMs = Math.floor(endMs - performance.now());
-    if (leftMs > 0) return leftMs;
+    if (leftMs > 0) return { ...options, timeoutMs: leftMs };
     const text = `Timeout error: Operation 'Search' timed out after ${timeoutMs / 1000}s`;
     throw new RequestError('timeout', text);
   };

@@ -1,5 +1,6 @@
 // Endpoints that read points.
 
+import type { ReadOptions } from '../../../collection/read-path.ts';
 import { RequestError } from '../../../model/request-error.ts';
 import type { QueryRequest } from '../../../server/services/query-request.ts';
 import type { Services } from '../../../server/services/services.ts';
@@ -9,14 +10,14 @@ import { decodeSearch, decodeSearchBatch } from '../decode/search.ts';
 import { writeFoundPoint, writeRecord } from '../encode/points.ts';
 import type { JsonWriter } from '../json-writer.ts';
 import { collectionName, pathPointId } from '../path-params.ts';
-import { type QueryString, readTimeoutMs } from '../query-string.ts';
+import { type QueryString, readOptions } from '../query-string.ts';
 import { plainResult, type Reply, type Route } from '../route.ts';
 
 const points = '/collections/{collection_name}/points';
 const read = { method: 'POST', access: 'read', takesBody: true, measured: true } as const;
 
-function timeoutOf(query: QueryString, { engine }: Services): number {
-  return readTimeoutMs(query, engine.settings.storage.performance.search_timeout_sec);
+function optionsOf(query: QueryString, { engine }: Services): ReadOptions {
+  return readOptions(query, engine.settings.storage.performance.search_timeout_sec);
 }
 
 /** Runs queries and lets `write` put their answers into the reply. */
@@ -31,9 +32,9 @@ function queryRoute(
     prepare: (input, services) => {
       const name = collectionName(input);
       const requests = decode(input.body);
-      const timeoutMs = timeoutOf(input.query, services);
+      const options = optionsOf(input.query, services);
       return async (): Promise<Reply> => {
-        const answers = await services.reads.query(name, requests, timeoutMs);
+        const answers = await services.reads.query(name, requests, options);
         const lists = answers.map((found, index) => (writer: JsonWriter) => {
           const selection = requests[index]?.withPayload ?? 'none';
           writer.list(found, (point) => writeFoundPoint(writer, point, selection));
@@ -65,10 +66,10 @@ export const pointReadRoutes: readonly Route[] = [
     prepare: (input, services) => {
       const name = collectionName(input);
       const id = pathPointId(input);
-      const timeoutMs = timeoutOf(input.query, services);
+      const options = optionsOf(input.query, services);
       return async () => {
         const request = { ids: [id], withPayload: 'all', withVectors: true } as const;
-        const [record] = await services.reads.retrieve(name, request, timeoutMs);
+        const [record] = await services.reads.retrieve(name, request, options);
         if (record === undefined) {
           throw new RequestError('not_found', `Point with id ${id} does not exists!`);
         }
@@ -82,9 +83,9 @@ export const pointReadRoutes: readonly Route[] = [
     prepare: (input, services) => {
       const name = collectionName(input);
       const request = decodeRetrieve(input.body);
-      const timeoutMs = timeoutOf(input.query, services);
+      const options = optionsOf(input.query, services);
       return async () => {
-        const records = await services.reads.retrieve(name, request, timeoutMs);
+        const records = await services.reads.retrieve(name, request, options);
         return {
           kind: 'result',
           write: (writer) =>
@@ -99,9 +100,9 @@ export const pointReadRoutes: readonly Route[] = [
     prepare: (input, services) => {
       const name = collectionName(input);
       const request = decodeScroll(input.body);
-      const timeoutMs = timeoutOf(input.query, services);
+      const options = optionsOf(input.query, services);
       return async () => {
-        const page = await services.reads.scroll(name, request, timeoutMs);
+        const page = await services.reads.scroll(name, request, options);
         return {
           kind: 'result',
           write: (writer) => {
@@ -122,9 +123,8 @@ export const pointReadRoutes: readonly Route[] = [
     prepare: (input, services) => {
       const name = collectionName(input);
       const request = decodeCount(input.body);
-      const timeoutMs = timeoutOf(input.query, services);
-      return async () =>
-        plainResult({ count: await services.reads.count(name, request, timeoutMs) });
+      const options = optionsOf(input.query, services);
+      return async () => plainResult({ count: await services.reads.count(name, request, options) });
     },
   },
   queryRoute('search', (body) => [decodeSearch(body)], single),
