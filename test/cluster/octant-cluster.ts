@@ -168,7 +168,9 @@ export class OctantCluster {
       );
       return isFormed ? null : JSON.stringify(infos);
     }).catch((cause: unknown) => {
-      const printed = this.peers.map(({ uri, process }) => `${uri}\n${process.output.slice(-4000)}`);
+      const printed = this.peers.map(
+        ({ uri, process }) => `${uri}\n${process.output.slice(-4000)}`,
+      );
       throw new Error(`the cluster is not formed\n${printed.join('\n')}`, { cause });
     });
   }
