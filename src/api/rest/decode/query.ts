@@ -69,8 +69,7 @@ function readQuery(scanner: JsonScanner, path: string, violations: Violations): 
   let using: string | null = null;
   let lookupFrom: LookupFrom | null = null;
   let hasPrefetch = false;
-  readStruct(scanner, 'struct QueryRequest', {
-    ...common.readers,
+  const readers = common.readers({
     limit: () => {
       if (!scanner.tryNull()) common.readLimit();
     },
@@ -87,11 +86,10 @@ function readQuery(scanner: JsonScanner, path: string, violations: Violations): 
       hasPrefetch = readPrefetch(scanner);
     },
   });
+  readStruct(scanner, 'struct QueryRequest', readers);
   return () => {
-    const fields = common.finish();
-    const given = { query, using, hasPrefetch, scoreThreshold: fields.scoreThreshold };
-    const built = consistentQuery(given);
-    return { ...fields, query: built, using: using ?? '', lookupFrom };
+    const given = { query, using, hasPrefetch, scoreThreshold: common.scoreThreshold };
+    return common.finish(consistentQuery(given), using ?? '', lookupFrom);
   };
 }
 

@@ -63,18 +63,17 @@ function readSearch(scanner: JsonScanner, path: string, violations: Violations):
   readStruct(
     scanner,
     'struct SearchRequest',
-    {
-      ...common.readers,
+    common.readers({
       limit,
       top: limit,
       vector: () => {
         ({ using, input } = readNamedVector(scanner));
       },
-    },
+    }),
     ['vector', 'limit'],
   );
   const query = input === null ? null : ({ kind: 'nearest', input } as const);
-  return { ...common.finish(), query, using, lookupFrom: null };
+  return common.finish(query, using, null);
 }
 
 interface NamedVector {
