@@ -41,7 +41,16 @@ export type PeerRequest =
   | { readonly kind: 'install_snapshot'; readonly message: Message }
   /** JSON text of what `GET /telemetry` of that peer would say. */
   | { readonly kind: 'telemetry'; readonly detailsLevel: number; readonly timeoutMs: number }
-  | { readonly kind: 'health' };
+  | { readonly kind: 'health' }
+  /** To the replica of a shard; only who reads and changes shards knows what `data` says. */
+  | {
+      readonly kind: 'shard_call';
+      /** Its uuid. */
+      readonly collection: string;
+      readonly shardId: number;
+      readonly effect: 'read' | 'update';
+      readonly data: Uint8Array;
+    };
 
 export type PeerAnswer =
   | {
@@ -56,7 +65,8 @@ export type PeerAnswer =
   | { readonly kind: 'state'; readonly index: LogIndex; readonly data: Uint8Array }
   | { readonly kind: 'text'; readonly text: string }
   /** The other side understood and says no; `message` is for people. */
-  | { readonly kind: 'refused'; readonly message: string };
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'shard_answer'; readonly data: Uint8Array };
 
 /** The call has no answer: not connected, refused at the handshake, past its deadline, cut off. */
 export class PeerUnreachable extends Error {

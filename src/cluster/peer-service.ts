@@ -74,6 +74,8 @@ export async function servePeer(
       return { kind: 'done', ok: true };
     case 'telemetry':
       return { kind: 'refused', message: 'telemetry is not answered here' };
+    case 'shard_call':
+      return { kind: 'refused', message: 'shards are not served here' };
     default:
       return unreachable(request);
   }

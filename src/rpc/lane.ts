@@ -5,8 +5,9 @@
 //    └──unused, retired──────────────────┘   (open)            └─ woken: the peer called us ─▶ idle
 //
 // Messages that cannot go are dropped and counted. A call waits for a connection up to its deadline
-// and fails with the next failure. Rests grow with each failure, and are random in part, so that
-// the peers of a node that returns do not come all at once.
+// and fails with the next failure; one for a shard does not wait for a rest to end. Rests grow with
+// each failure, and are random in part, so that the peers of a node that returns do not come all at
+// once.
 
 import { PeerUnreachable } from '../cluster/peer-network.ts';
 import type { TimerHandle } from '../io/ports.ts';
@@ -119,6 +120,11 @@ export class Lane implements ConnectionOwner {
       counters.callsFailed += 1;
       const waiting = `${limits.callsWaitingMax} calls wait for ${this.#options.uri} already`;
       return Promise.reject(new PeerUnreachable(waiting));
+    }
+    // Who asks for a shard has other replicas to turn to: it is better told at once.
+    if (this.#options.purpose === 'data' && !this.#wantConnection()) {
+      counters.callsFailed += 1;
+      return Promise.reject(new PeerUnreachable(this.#lastFault));
     }
     return new Promise((resolve, reject) => {
       const id = this.#takeId();

@@ -1,6 +1,8 @@
 // Every bound of the wire between peers, with its reason. Tests make them smaller; a node takes the
 // defaults, and from its configuration the deadline of connecting and the length of a queue.
 
+import type { Purpose } from './codec/handshake.ts';
+
 export interface WireLimits {
   /** `cluster.connection_timeout_ms`: name, TCP, TLS and handshake of an outgoing connection. */
   readonly connectMs: number;
@@ -10,7 +12,7 @@ export interface WireLimits {
   readonly strangersCountMax: number;
   /** All others that came in. */
   readonly connectionsCountMax: number;
-  /** Of one peer that came in: two are in use, more are left-overs. */
+  /** Of one peer that came in: three are in use, more are left-overs. */
   readonly connectionsPerPeerMax: number;
   /** The largest frame that is read. */
   readonly frameBytesMax: number;
@@ -22,6 +24,7 @@ export interface WireLimits {
   readonly bodyBytesMax: {
     readonly control: number;
     readonly bulk: number;
+    readonly data: number;
     readonly stranger: number;
   };
   /** `cluster.consensus.max_message_queue_size`: messages that wait for one connection. */
@@ -29,14 +32,14 @@ export interface WireLimits {
   /** Bytes that wait for one connection. A single larger body still goes through. */
   readonly queueBytesMax: number;
   /** Calls of one connection that the other side works on; more wait here. */
-  readonly callsCountMax: { readonly control: number; readonly bulk: number };
+  readonly callsCountMax: Readonly<Record<Purpose, number>>;
   /** Calls that wait here; more fail at once. */
   readonly callsWaitingMax: number;
   /**
    * Requests of one connection that are served at once; then it is not read until one is done.
    * More than `callsCountMax`, so that a caller of this version never stops its own messages.
    */
-  readonly servedCountMax: { readonly control: number; readonly bulk: number };
+  readonly servedCountMax: Readonly<Record<Purpose, number>>;
   /** Silent for so long, a connection says that it lives. */
   readonly pingIdleMs: number;
   /** After the other side should have said something. */
@@ -63,12 +66,12 @@ export const defaultLimits: WireLimits = {
   frameBytesMax: 8 * MiB,
   chunkBytes: 256 * KiB,
   controlBytesMax: MiB,
-  bodyBytesMax: { control: 64 * MiB, bulk: 1024 * MiB, stranger: 64 * KiB },
+  bodyBytesMax: { control: 64 * MiB, bulk: 1024 * MiB, data: 1024 * MiB, stranger: 64 * KiB },
   queueCountMax: 100,
   queueBytesMax: 64 * MiB,
-  callsCountMax: { control: 128, bulk: 4 },
+  callsCountMax: { control: 128, bulk: 4, data: 256 },
   callsWaitingMax: 4_096,
-  servedCountMax: { control: 256, bulk: 8 },
+  servedCountMax: { control: 256, bulk: 8, data: 512 },
   pingIdleMs: 1_000,
   pingPatienceMs: 2_000,
   fenceMs: 1_000,

@@ -1,5 +1,5 @@
 // Whom this node calls: by peer id those of the address book, by address whoever lives there. Each
-// has up to two lanes, made when first wanted and forgotten when unused. Failures are kept by
+// has up to three lanes, made when first wanted and forgotten when unused. Failures are kept by
 // address until something succeeds there.
 
 import type { PeerId } from '../base/ids.ts';
@@ -81,9 +81,14 @@ export class Links {
       const who = 'uri' in to ? to.uri : `peer ${to.peerId}`;
       return Promise.reject(new PeerUnreachable(`the address of ${who} is not known`));
     }
+    return this.#laneOf(link, this.#purposeOf(kind, body)).call(body, timeoutMs);
+  }
+
+  #purposeOf(kind: PeerRequest['kind'], body: BodyPieces): Purpose {
+    if (kind === 'shard_call') return 'data';
+    if (hasLargeAnswer.has(kind)) return 'bulk';
     const bytes = body.reduce((sum, piece) => sum + piece.length, 0);
-    const isLarge = bytes > this.#context.limits.controlBytesMax || hasLargeAnswer.has(kind);
-    return this.#laneOf(link, isLarge ? 'bulk' : 'control').call(body, timeoutMs);
+    return bytes > this.#context.limits.controlBytesMax ? 'bulk' : 'control';
   }
 
   /** This peer has called us: it lives. */

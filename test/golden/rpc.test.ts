@@ -184,6 +184,27 @@ test('requests', () => {
   assert.deepEqual(matchGolden('rpc-v1-requests.bin', written).map(decodePeerRequest), requests);
 });
 
+/** Came later than the files above, and version 1 stays what it is. */
+test('calls of shards', () => {
+  const call = {
+    kind: 'shard_call',
+    collection: '6b0f1a5e-0001-4c9e-9d1b-0a1b2c3d4e5f',
+    shardId: 7,
+    effect: 'update',
+    data: bytes('what is asked'),
+  } as const;
+  const answer = { kind: 'shard_answer', data: bytes('what comes of it') } as const;
+  const all = [encodePeerRequest(call), encodePeerRequest({ ...call, effect: 'read' })];
+  const request = framed('request', all);
+  const read = matchGolden('rpc-v1-shard-call.bin', request).map(decodePeerRequest);
+  assert.deepEqual(read, [call, { ...call, effect: 'read' }]);
+  const written = framed('answer', [encodePeerAnswer(answer)]);
+  const [back] = matchGolden('rpc-v1-shard-answer.bin', written).map(decodePeerAnswer);
+  assert.deepEqual(back, answer);
+  const hello3 = { ...hello, purpose: 'data' } as const;
+  assert.deepEqual(decodeHello(encodeHello(hello3)), hello3);
+});
+
 test('answers', () => {
   const written = framed('answer', answers.map(encodePeerAnswer));
   assert.deepEqual(matchGolden('rpc-v1-answers.bin', written).map(decodePeerAnswer), answers);

@@ -109,7 +109,7 @@ describe('who speaks it badly', () => {
 
   test('a body that is too large in sum', async () => {
     await using nodes = new TestNodes();
-    const bodyBytesMax = { control: 20_000, bulk: 20_000, stranger: 5_000 };
+    const bodyBytesMax = { control: 20_000, bulk: 20_000, data: 1024, stranger: 5_000 };
     const node = await nodes.start({ peerId: 1n, limits: { bodyBytesMax } });
     using raw = await RawPeer.welcomed(node.port);
     for (let part = 0; part < 5; part += 1) {

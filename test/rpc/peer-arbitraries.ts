@@ -143,6 +143,13 @@ export const peerRequests: fc.Arbitrary<PeerRequest> = fc.oneof(
     detailsLevel: fc.nat(10),
     timeoutMs: fc.nat(60_000),
   }),
+  fc.record({
+    kind: fc.constant('shard_call' as const),
+    collection: words,
+    shardId: fc.nat(2 ** 32 - 1),
+    effect: fc.constantFrom('read' as const, 'update' as const),
+    data: bytes,
+  }),
 );
 
 export const peerAnswers: fc.Arbitrary<PeerAnswer> = fc.oneof(
@@ -157,4 +164,5 @@ export const peerAnswers: fc.Arbitrary<PeerAnswer> = fc.oneof(
   fc.record({ kind: fc.constant('state' as const), index: numbers, data: bytes }),
   fc.record({ kind: fc.constant('text' as const), text: words }),
   fc.record({ kind: fc.constant('refused' as const), message: words }),
+  fc.record({ kind: fc.constant('shard_answer' as const), data: bytes }),
 );

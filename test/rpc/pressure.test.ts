@@ -103,7 +103,7 @@ describe('receivers that do not keep up', () => {
 
   test('too many requests of one connection: it is not read until one is answered', async () => {
     await using nodes = new TestNodes();
-    const servedCountMax = { control: 5, bulk: 5 };
+    const servedCountMax = { control: 5, bulk: 5, data: 8 };
     const node = await nodes.start({ peerId: 1n, limits: { servedCountMax } });
     const held = new HeldAnswers();
     node.endpoint.answer = () => held.hold();
@@ -120,7 +120,7 @@ describe('receivers that do not keep up', () => {
 
   test('many calls at once wait here, not there', async () => {
     await using nodes = new TestNodes();
-    const limits = { callsCountMax: { control: 8, bulk: 2 } };
+    const limits = { callsCountMax: { control: 8, bulk: 2, data: 8 } };
     const one = await nodes.start({ peerId: 1n, limits });
     const two = await nodes.start({ peerId: 2n });
     one.knows(two);
@@ -162,7 +162,7 @@ describe('silence', () => {
 
   test('one that is idle lives on, also under a request that takes long', async () => {
     await using nodes = new TestNodes();
-    const servedCountMax = { control: 1, bulk: 1 };
+    const servedCountMax = { control: 1, bulk: 1, data: 8 };
     const one = await nodes.start({ peerId: 1n, limits });
     const two = await nodes.start({ peerId: 2n, limits: { ...limits, servedCountMax } });
     one.knows(two);

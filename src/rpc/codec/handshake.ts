@@ -11,7 +11,7 @@ import {
   writeBoolean,
   writeName,
   writeOptionalText,
-} from './fields.ts';
+} from '../../base/byte-fields.ts';
 import { readPeerId } from './raft-message.ts';
 
 export const protocolVersion = 1;
@@ -19,9 +19,12 @@ export const protocolVersion = 1;
 /** No frame of the handshake is larger. */
 export const handshakeBytesMax = 4096;
 
-const purposes = ['control', 'bulk'] as const;
+const purposes = ['control', 'bulk', 'data'] as const;
 
-/** Raft and short calls, or large bodies: apart, so that the latter never delay the former. */
+/**
+ * Raft and short calls, large bodies, or reads and changes of shards: apart, so that none of them
+ * delays the others.
+ */
 export type Purpose = (typeof purposes)[number];
 
 /** Who speaks. */

@@ -14,7 +14,7 @@ import {
   writeBoolean,
   writeName,
   writeOptionalText,
-} from './fields.ts';
+} from '../../base/byte-fields.ts';
 import {
   readCount,
   readPeerId,
@@ -43,6 +43,7 @@ const requestKinds = [
   'install_snapshot',
   'telemetry',
   'health',
+  'shard_call',
 ] as const satisfies readonly PeerRequest['kind'][];
 
 const answerKinds = [
@@ -53,7 +54,10 @@ const answerKinds = [
   'state',
   'text',
   'refused',
+  'shard_answer',
 ] as const satisfies readonly PeerAnswer['kind'][];
+
+const effects = ['read', 'update'] as const;
 
 export function encodePeerMessage(message: PeerMessage): BodyPieces {
   const writer = new ByteWriter();
@@ -123,6 +127,11 @@ export function encodePeerRequest(request: PeerRequest): BodyPieces {
       writer.varuint(request.detailsLevel);
       writer.varuint(wholeMs(request.timeoutMs));
       return pieces(writer, null);
+    case 'shard_call':
+      writer.utf8(request.collection);
+      writer.u32(request.shardId);
+      writeName(writer, effects, request.effect);
+      return pieces(writer, request.data);
     case 'consensus_commit':
     case 'fetch_state':
     case 'health':
@@ -159,6 +168,12 @@ function readPeerRequest(reader: ByteReader): PeerRequest {
       return { kind, message: readRaftMessage(reader) };
     case 'telemetry':
       return { kind, detailsLevel: reader.varuint(), timeoutMs: reader.varuint() };
+    case 'shard_call': {
+      const collection = reader.utf8();
+      const shardId = reader.u32();
+      const effect = readName(reader, effects);
+      return { kind, collection, shardId, effect, data: reader.view(reader.remaining) };
+    }
     case 'consensus_commit':
     case 'fetch_state':
     case 'health':
@@ -195,6 +210,8 @@ export function encodePeerAnswer(answer: PeerAnswer): BodyPieces {
     case 'refused':
       writer.utf8(answer.message);
       return pieces(writer, null);
+    case 'shard_answer':
+      return pieces(writer, answer.data);
     default:
       return unreachable(answer);
   }
@@ -224,6 +241,8 @@ function readPeerAnswer(reader: ByteReader): PeerAnswer {
       return { kind, text: reader.utf8() };
     case 'refused':
       return { kind, message: reader.utf8() };
+    case 'shard_answer':
+      return { kind, data: reader.view(reader.remaining) };
     default:
       return unreachable(kind);
   }

@@ -21,7 +21,7 @@ import {
   writeEntry,
   writeMembership,
 } from '../../storage/raft-log-codec.ts';
-import { readBoolean, readName, writeBoolean, writeName } from './fields.ts';
+import { readBoolean, readName, writeBoolean, writeName } from '../../base/byte-fields.ts';
 
 const kinds = [
   'append',

@@ -1,8 +1,8 @@
-// Small forms that all bodies share: names as numbers, optional values, yes and no. Readers throw
-// `CorruptBytesError` for whatever no writer makes.
+// Small forms that binary formats share: names as numbers, optional values, yes and no. Readers
+// throw `CorruptBytesError` for whatever no writer makes.
 
-import { assert } from '../../base/assert.ts';
-import { type ByteReader, type ByteWriter, CorruptBytesError } from '../../base/bytes.ts';
+import { assert } from './assert.ts';
+import { type ByteReader, type ByteWriter, CorruptBytesError } from './bytes.ts';
 
 /** A list's order is the wire format: only ever append to it. */
 export function writeName<Name extends string>(
