@@ -39,6 +39,8 @@ const blockBytes = 65_536;
 const bitmapBits = 32_768;
 /** Growth by a quarter at least, so that appending stays linear. */
 const growthFactor = 1.25;
+/** Each growth is told to every thread, so tiny steps are dear; untouched pages cost nothing. */
+const growthBytesMin = 1024 * 1024;
 
 function place(spec: GrowableSpec): ScorerPlacement {
   const queryBytes = Math.ceil(spec.dimension / 16) * 64;
@@ -70,6 +72,8 @@ export class GrowableVectors {
   readonly rowBytes: number;
   readonly #memory: WebAssembly.Memory;
   readonly #at: ScorerPlacement;
+  /** All of the memory as it is now. */
+  #floats: Float32Array;
   #scorer: ExactScorer | null = null;
   #rowCount: number;
   #absent: Uint32Array;
@@ -80,6 +84,7 @@ export class GrowableVectors {
     this.spec = posted.spec;
     this.rowBytes = rowBytesOf(posted.spec.dimension, posted.spec.element);
     this.#memory = posted.memory;
+    this.#floats = new Float32Array(posted.memory.buffer);
     this.#at = place(posted.spec);
     this.#rowCount = posted.rowCount;
     this.#absent = posted.absent;
@@ -136,14 +141,25 @@ export class GrowableVectors {
 
   /** Replaces a row and makes it visible; null takes the vector away from the point. */
   overwrite(offset: number, vector: ArrayLike<number> | null): void {
-    assert(offset < this.#rowCount, `offset ${offset} of ${this.#rowCount}`);
-    const { dimension, element } = this.spec;
-    if (vector === null) setBit(this.#absent, offset);
-    else clearBit(this.#absent, offset);
-    this.#hide(offset, vector === null);
+    this.#show(offset, vector !== null);
     if (vector === null) return;
-    assert(vector.length === dimension, `vector of ${vector.length} in ${dimension}`);
+    const { dimension, element } = this.spec;
+    assert(vector.length === dimension, () => `vector of ${vector.length} in ${dimension}`);
     writeRow(this.#memory.buffer, this.#at.rows + offset * this.rowBytes, element, vector);
+  }
+
+  /** As `overwrite`, with the components that begin at `from` in a longer array: makes no view. */
+  overwriteFrom(offset: number, source: Float32Array, from: number): void {
+    const { dimension, element } = this.spec;
+    if (element !== 'f32') {
+      this.overwrite(offset, source.subarray(from, from + dimension));
+      return;
+    }
+    assert(from + dimension <= source.length, () => `row at ${from} of ${source.length}`);
+    this.#show(offset, true);
+    const floats = this.#floats;
+    const to = (this.#at.rows + offset * this.rowBytes) >>> 2;
+    for (let i = 0; i < dimension; i += 1) floats[to + i] = source[from + i] as number;
   }
 
   /** The point is deleted: scans no longer return it. Its row stays readable. */
@@ -191,6 +207,14 @@ export class GrowableVectors {
     return this.#scorer;
   }
 
+  /** Whether the point has this vector from now on. */
+  #show(offset: number, isPresent: boolean): void {
+    assert(offset < this.#rowCount, () => `offset ${offset} of ${this.#rowCount}`);
+    if (isPresent) clearBit(this.#absent, offset);
+    else setBit(this.#absent, offset);
+    this.#hide(offset, !isPresent);
+  }
+
   #hide(offset: number, hide: boolean): void {
     if (testBit(this.#hidden, offset) === hide) return;
     if (hide) setBit(this.#hidden, offset);
@@ -201,10 +225,12 @@ export class GrowableVectors {
   #reserve(rowCount: number): void {
     assert(this.roomCount > 0, () => `${this.#rowCount} rows of ${this.rowBytes} bytes are full`);
     const wanted = this.#at.rows + rowCount * this.rowBytes;
-    const present = this.#memory.buffer.byteLength;
+    const present = this.#floats.byteLength;
     if (wanted > present) {
-      const target = Math.min(memoryBytesMax, Math.max(wanted, present * growthFactor));
+      const bytes = Math.max(wanted, present * growthFactor, present + growthBytesMin);
+      const target = Math.min(memoryBytesMax, bytes);
       this.#memory.grow(Math.ceil((target - present) / pageBytes));
+      this.#floats = new Float32Array(this.#memory.buffer);
       this.#scorer?.refresh();
     }
     if (rowCount > this.#hidden.length * 32) {

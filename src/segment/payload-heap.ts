@@ -10,6 +10,8 @@ const chunkBytesMin = 64 * 1024;
 const chunkBytesMax = 4 * 1024 * 1024;
 /** Below this much garbage, moving texts is not worth it. */
 const garbageBytesMin = 1024 * 1024;
+/** Up to here a loop is faster than making a view. */
+const shortBytesMax = 128;
 const emptyObject = new TextEncoder().encode('{}');
 
 /** Structured-cloneable; three columns say where the text of an offset lies. */
@@ -52,10 +54,15 @@ export class PayloadHeap {
 
   /** Stores a text for a new offset (the next one) or in place of an earlier one. */
   set(offset: number, text: Uint8Array): void {
+    this.setSpan(offset, text, 0, text.length);
+  }
+
+  /** As `set`, with the text in `source[start, end)`. */
+  setSpan(offset: number, source: Uint8Array, start: number, end: number): void {
     assert(offset <= this.#count, () => `payload at ${offset}, ${this.#count} known`);
     if (offset === this.#count) this.#count += 1;
     else this.#drop(offset);
-    this.#store(offset, text);
+    this.#store(offset, source, start, end);
     if (this.#garbageBytes > Math.max(garbageBytesMin, this.#liveBytes)) this.#compact();
   }
 
@@ -80,11 +87,15 @@ export class PayloadHeap {
     this.#garbageBytes += length;
   }
 
-  #store(offset: number, text: Uint8Array): void {
-    const isEmpty = text.length === 2;
-    const length = isEmpty ? 0 : text.length;
+  #store(offset: number, source: Uint8Array, start: number, end: number): void {
+    // No other object is as short as the empty one.
+    const length = end - start === emptyObject.length ? 0 : end - start;
     if (this.#used + length > this.#current.length) this.#addChunk(length);
-    if (!isEmpty) this.#current.set(text, this.#used);
+    if (length > shortBytesMax) this.#current.set(source.subarray(start, end), this.#used);
+    else {
+      const [target, to] = [this.#current, this.#used];
+      for (let i = 0; i < length; i += 1) target[to + i] = source[start + i] as number;
+    }
     this.#chunkOf.set(offset, Math.max(0, this.#chunks.length - 1));
     this.#startOf.set(offset, this.#used);
     this.#lengthOf.set(offset, length);
@@ -108,7 +119,8 @@ export class PayloadHeap {
     this.#liveBytes = 0;
     this.#garbageBytes = 0;
     for (let offset = 0; offset < this.#count; offset += 1) {
-      this.#store(offset, this.#cleared.has(offset) ? emptyObject : texts.at(offset));
+      const text = this.#cleared.has(offset) ? emptyObject : texts.at(offset);
+      this.#store(offset, text, 0, text.length);
     }
     this.#cleared.clear();
   }

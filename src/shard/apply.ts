@@ -14,7 +14,7 @@ import { deletePayloadKeys, mergePayload } from '../model/payload-ops.ts';
 import { emptyPayload } from '../model/payload-text.ts';
 import type { PointId } from '../model/point-id.ts';
 import { RequestError } from '../model/request-error.ts';
-import type { PointBatch, PointSelector, UpdateOperation, VectorColumn } from '../model/update.ts';
+import type { PointSelector, UpdateOperation, VectorColumn } from '../model/update.ts';
 import type { Pace } from './pace.ts';
 import { type Location, payloadAt, type SegmentSet } from './segment-set.ts';
 
@@ -78,26 +78,27 @@ export class UpdateApplier {
     // id.
     const conditional = condition !== null || mode !== 'upsert';
     const lastRows = conditional ? lastRowsOf(points.ids) : null;
+    const doubtful = this.#doubtful(points.vectors);
     for (let row = 0; row < points.ids.length; row += 1) {
       if (this.#pace.step()) await this.#pace.rest();
       const id = points.ids[row] as PointId;
-      this.#checkVectors(points.vectors, row);
+      this.#checkVectors(doubtful, row);
       if (lastRows !== null && lastRows.get(id) !== row) continue;
       const old = this.#set.find(id);
       if (old === null ? mode === 'update_only' : mode === 'insert_only') continue;
       if (old !== null && !matches(condition, old)) continue;
-      const content = { vectors: vectorsOf(points.vectors, row), payload: payloadOf(points, row) };
-      this.#set.put(id, lsn, content, old);
+      this.#set.putRow(lsn, points, row, old);
     }
   }
 
   async #updateVectors({ points, filter }: Update<'update_vectors'>, lsn: number): Promise<void> {
     const condition = this.#compile(filter);
     const missing: PointId[] = [];
+    const doubtful = this.#doubtful(points.vectors);
     for (let row = 0; row < points.ids.length; row += 1) {
       if (this.#pace.step()) await this.#pace.rest();
       const id = points.ids[row] as PointId;
-      this.#checkVectors(points.vectors, row);
+      this.#checkVectors(doubtful, row);
       const old = this.#set.find(id);
       if (old === null) missing.push(id);
       else if (matches(condition, old)) {
@@ -163,6 +164,14 @@ export class UpdateApplier {
     return text === null ? null : compileFilter(filterFromText(text), this.#set.schema);
   }
 
+  /** The columns that no point may have: usually none, so that points need no check. */
+  #doubtful(columns: readonly VectorColumn[]): readonly VectorColumn[] {
+    const { vectors } = this.#set.config;
+    return columns.filter(({ name, dimension }) => {
+      return !vectors.some((known) => known.name === name && known.dimension === dimension);
+    });
+  }
+
   #checkVectors(columns: readonly VectorColumn[], row: number): void {
     for (const column of columns) {
       if ((column.rows[row] ?? -1) < 0) continue;
@@ -198,12 +207,6 @@ function vectorsOf(columns: readonly VectorColumn[], row: number): Map<string, F
     if (at >= 0) vectors.set(name, data.subarray(at * dimension, (at + 1) * dimension));
   }
   return vectors;
-}
-
-function payloadOf(points: PointBatch, row: number): Uint8Array {
-  if (points.payloadOffsets.length === 0) return emptyPayload;
-  const { payloadOffsets: offsets, payloadBytes } = points;
-  return payloadBytes.subarray(offsets[row], offsets[row + 1]);
 }
 
 function refuseMissing(missing: readonly PointId[]): void {

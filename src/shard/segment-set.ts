@@ -9,6 +9,7 @@ import { assert } from '../base/assert.ts';
 import type { ShardConfig } from '../model/collection-config.ts';
 import type { PayloadFieldSchema, PayloadSchema } from '../model/payload-schema.ts';
 import type { PointId } from '../model/point-id.ts';
+import type { PointBatch } from '../model/update.ts';
 import { MemorySegment, type PointVectors } from '../segment/memory-segment.ts';
 import type { SegmentReader } from '../segment/segment-reader.ts';
 import { indexingThresholdKb } from './optimizer-plan.ts';
@@ -117,6 +118,22 @@ export class SegmentSet {
       segment.upsert(id, lsn, content.vectors, content.payload);
       this.#noteMemory();
       this.#deleteEverywhere(frozen, old.offset, id, lsn);
+    });
+  }
+
+  /** As `put`, for one row of a batch. */
+  putRow(lsn: number, points: PointBatch, row: number, old: Location | null): void {
+    const { segment } = this.#memory;
+    if (old === null || old.slot.stage === 'memory') {
+      segment.upsertRow(lsn, points, row);
+      this.#noteMemory();
+      return;
+    }
+    const frozen = old.slot;
+    this.#move(() => {
+      segment.upsertRow(lsn, points, row);
+      this.#noteMemory();
+      this.#deleteEverywhere(frozen, old.offset, points.ids[row] as PointId, lsn);
     });
   }
 
