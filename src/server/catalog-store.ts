@@ -217,7 +217,11 @@ export class CatalogStore {
       return { collection, clusterId: stored.cluster_id ?? null };
     }
     const { format } = stored as { readonly format: unknown };
-    throw new CorruptFileError(path, 0, `format ${format}, expected at most ${formatVersion}`);
+    throw new CorruptFileError(
+      path,
+      0,
+      `format ${String(format)}, expected at most ${formatVersion}`,
+    );
   }
 
   async #loadAliases(

@@ -25,6 +25,8 @@ export interface ClusterStatus {
   readonly role: ConsensusRole | null;
   readonly isVoter: boolean;
   readonly loop: ConsensusLoop;
+  /** How often this peer's state was found to differ from the leader's; it should be never. */
+  readonly stateMismatchCount: number;
   /** By address; an entry goes with the first success. */
   readonly sendFailures: ReadonlyMap<string, SendFailure>;
 }

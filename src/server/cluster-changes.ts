@@ -266,7 +266,8 @@ export class PeerChanges implements ClusterChanges {
       const collection = this.#node.state().collections.get(name);
       // Deleted meanwhile.
       if (collection?.uuid !== uuid) return;
-      // Nobody gains from waiting for a peer that is down: it takes up its replicas when it is back.
+      // Nobody gains from waiting for a peer that is down: it takes up its replicas when it is
+      // back.
       if (isAllActive(collection, this.#lostPeers())) {
         await this.#installed(index, deadline - performance.now());
         return;
@@ -331,6 +332,7 @@ export class PeerChanges implements ClusterChanges {
       role: roleNames[status.role ?? 'none'],
       isVoter: status.isVoter,
       loop: loopOf(status),
+      stateMismatchCount: status.stateMismatchCount,
       sendFailures: this.#parts.network.failures(),
     });
   }

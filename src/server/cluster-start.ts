@@ -19,11 +19,6 @@ export type ClusterPorts = Pick<ClusterNodePorts, 'clock' | 'timers' | 'random' 
   readonly log: Logger;
 };
 
-export interface StartedPeer {
-  readonly node: ClusterNode;
-  readonly wire: PeerWire;
-}
-
 /** Addresses are compared and shown in this form: `http://host:port/`. */
 export function normalUri(text: string): string {
   const complete = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;

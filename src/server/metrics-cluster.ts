@@ -52,6 +52,12 @@ export function clusterFamilies(
       'unix timestamp of last update',
       lastUpdate,
     ),
+    family(
+      'cluster_state_mismatches_total',
+      'counter',
+      'how often the agreed state of this peer differed from that of the leader',
+      status.stateMismatchCount,
+    ),
     family('cluster_working_state', 'gauge', 'working state of the cluster', [
       { value: isWorking ? 1 : 0, labels: { state: 'working' } },
       { value: isWorking ? 0 : 1, labels: { state: 'stopped' } },
@@ -62,7 +68,7 @@ export function clusterFamilies(
 /** Of all shards in the cluster, also those that this peer has no replica of. */
 export function replicaFamilies(engine: Engine): readonly MetricFamily[] {
   const state = engine.state();
-  const shards = [...state.collections.values()].flatMap(({ shards }) => [...shards.values()]);
+  const shards = [...state.collections.values()].flatMap((one) => [...one.shards.values()]);
   const settled = shards.filter(({ replicas }) => !hasState(replicas, 'Resharding'));
   const counts = settled.map(({ replicas }) => countOf(replicas, 'Active'));
   const bound = (pick: (...values: readonly number[]) => number): Samples =>

@@ -66,14 +66,18 @@ export class StandaloneChanges {
       throw new RequestError('unavailable', 'too many collection changes are waiting');
     }
     this.#waitingCommandCount += 1;
-    const result = this.#host.inTurn(() => this.#carryOut(command));
-    const done = () => {
-      this.#waitingCommandCount -= 1;
-    };
-    result.then(done, done);
+    const result = this.#host.inTurn(() => this.#counted(command));
     const outcome = await withTimeout(result, timeoutMs);
     if (command.kind === 'delete_collection') await this.#sweeping;
     return outcome;
+  }
+
+  async #counted(command: Command): Promise<ProposalOutcome> {
+    try {
+      return await this.#carryOut(command);
+    } finally {
+      this.#waitingCommandCount -= 1;
+    }
   }
 
   async #carryOut(command: Command): Promise<ProposalOutcome> {

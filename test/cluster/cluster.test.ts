@@ -29,7 +29,7 @@ test('three peers know each other, one leader, and are voters', async () => {
   assert.equal(ids.size, 3);
   for (const info of infos) {
     assert.equal(info.status, 'enabled');
-    assert.deepEqual(Object.keys(info.peers).map(Number).toSorted(), [...ids].toSorted());
+    assert.deepEqual(new Set(Object.keys(info.peers).map(Number)), ids);
     assert.equal(info.raft_info.leader, infos[0]?.raft_info.leader);
     assert.equal(info.consensus_thread_status.consensus_thread_status, 'working');
   }
@@ -46,7 +46,7 @@ test('a collection is created through any peer and known to all at once', async 
       assert.equal(placement.shard_count, 3);
       assert.equal(placement.local_shards.length, 1);
       const all = [...placement.local_shards, ...placement.remote_shards];
-      assert.deepEqual(all.map(({ shard_id }) => shard_id).toSorted(), [0, 1, 2]);
+      assert.deepEqual(new Set(all.map(({ shard_id }) => shard_id)), new Set([0, 1, 2]));
       assert.ok(all.every(({ state }) => state === 'Active'));
     }
   }
@@ -83,7 +83,7 @@ test('of two peers that create the same collection at once, one succeeds', async
     const answers = await Promise.all(
       cluster.peers.slice(0, 2).map((peer) => peer.call('PUT', path, { vectors })),
     );
-    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 409]);
+    assert.deepEqual(answers.map(({ status }) => String(status)).toSorted(), ['200', '409']);
   }
   const deletions = await Promise.all(
     cluster.peers.map((peer) => peer.call('DELETE', '/collections/twice0')),
@@ -180,11 +180,11 @@ test('who lost its disk is refused while its shards are known, and ends with 101
   const wiped = cluster.peer(2);
   await wiped.process.kill();
   rmSync(join(wiped.process.directory, 'storage'), { recursive: true });
-  const before = Object.keys((await cluster.peer(0).info()).peers);
+  const known = Object.keys((await cluster.peer(0).info()).peers);
   const ended: Ended = await wiped.process.runToEnd();
   assert.equal(ended.code, 101, ended.output);
   assert.match(ended.output, /Can't initialize consensus.*still has shards/);
-  assert.deepEqual(Object.keys((await cluster.peer(0).info()).peers), before);
+  assert.deepEqual(Object.keys((await cluster.peer(0).info()).peers), known);
 });
 
 test('a peer is removed, and the rest stays', async () => {

@@ -11,10 +11,10 @@ import { OctantCluster, Peer, until } from './octant-cluster.ts';
 const vectors = { size: 2, distance: 'Dot' };
 
 async function withCluster(
-  count: number,
+  peerCount: number,
   body: (cluster: OctantCluster) => Promise<void>,
 ): Promise<void> {
-  const cluster = await OctantCluster.start(count);
+  const cluster = await OctantCluster.start(peerCount);
   try {
     await body(cluster);
   } finally {

@@ -257,6 +257,7 @@ test('metrics and telemetry tell about consensus', async () => {
     'cluster_commit{peer_id="1"} 41',
     'cluster_pending_operations_total 0',
     'cluster_voter 1',
+    'cluster_state_mismatches_total 0',
     'cluster_last_update_timestamp_seconds 1700000000',
     'cluster_working_state{state="working"} 1',
     'cluster_working_state{state="stopped"} 0',

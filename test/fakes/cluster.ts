@@ -23,6 +23,7 @@ export class FakeCluster implements ClusterAccess {
       role: this.hasLeader ? 'Follower' : null,
       isVoter: true,
       loop: this.loop,
+      stateMismatchCount: 0,
       sendFailures: this.failures,
     });
   }

@@ -13,12 +13,7 @@ import type {
 import { distributionOf, placeShards, replicaCounts } from '../../cluster/placement.ts';
 import type { WriteOptions } from '../../collection/shard-access.ts';
 import { mergeUpdateAnswers, writeUpdate } from '../../collection/write-path.ts';
-import {
-  type CollectionState,
-  findCollection,
-  localShardIds,
-  shardIdsOf,
-} from '../../model/cluster-state.ts';
+import { type CollectionState, findCollection, localShardIds } from '../../model/cluster-state.ts';
 import type { CollectionConfig } from '../../model/collection-config.ts';
 import type { PayloadFieldSchema } from '../../model/payload-schema.ts';
 import { RequestError } from '../../model/request-error.ts';

@@ -333,7 +333,7 @@ export class ThreadHost {
         if (other.alive || !worker.alive) throw error;
       }
     }
-    for (const [key, placed] of [...this.#shards]) {
+    for (const [key, placed] of this.#shards) {
       const reason = placed.brokenBy;
       if (reason !== null) await worker.port.call('break_shard', { key, reason });
       if (reason !== null || placed.owner !== workerIndex) continue;
