@@ -122,8 +122,9 @@ export class ReadService {
     for (const [at, request] of requests.entries()) {
       const { query } = request;
       if (query?.kind === 'nearest') {
-        const task = await this.#searchTask(collection, request, query.input, remaining());
-        nearest.push({ at, ...task });
+        const { input } = query;
+        const { task, distance } = await this.#searchTask(collection, request, input, remaining());
+        nearest.push({ at, task, distance });
       } else {
         answers[at] = await this.#unscored(collection, request, query?.order ?? null, remaining());
       }
@@ -265,11 +266,12 @@ export class ReadService {
 
 /** One limit for all reads that a request needs, whatever their number. */
 function timeLeft(options: ReadOptions): () => ReadOptions {
-  const { timeoutMs } = options;
+  const { timeoutMs, consistency } = options;
   const endMs = performance.now() + timeoutMs;
   return () => {
     const leftMs = Math.floor(endMs - performance.now());
-    if (leftMs > 0) return { ...options, timeoutMs: leftMs };
+    if (leftMs > 0 && consistency === undefined) return { timeoutMs: leftMs };
+    if (leftMs > 0) return { timeoutMs: leftMs, consistency };
     const text = `Timeout error: Operation 'Search' timed out after ${timeoutMs / 1000}s`;
     throw new RequestError('timeout', text);
   };
