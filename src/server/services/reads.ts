@@ -270,8 +270,9 @@ function timeLeft(options: ReadOptions): () => ReadOptions {
   const endMs = performance.now() + timeoutMs;
   return () => {
     const leftMs = Math.floor(endMs - performance.now());
-    if (leftMs > 0 && consistency === undefined) return { timeoutMs: leftMs };
-    if (leftMs > 0) return { timeoutMs: leftMs, consistency };
+    if (leftMs > 0) {
+      return consistency === undefined ? { timeoutMs: leftMs } : { timeoutMs: leftMs, consistency };
+    }
     const text = `Timeout error: Operation 'Search' timed out after ${timeoutMs / 1000}s`;
     throw new RequestError('timeout', text);
   };
