@@ -37,7 +37,7 @@ export function randomCommand(prng: Prng, serial: number, peers: readonly PeerId
   }
 }
 
-function createCollection(
+export function createCollection(
   name: string,
   uuid: string,
   prng: Prng,

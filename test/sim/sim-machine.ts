@@ -37,6 +37,7 @@ export interface StartFlags {
   readonly uri: string | null;
   /** Without, others find out by who called. */
   readonly saysUri: boolean;
+  readonly isReinit?: boolean;
 }
 
 export const tickMs = 100;
@@ -136,7 +137,7 @@ export class SimMachine {
     const options = {
       uri: flags.saysUri ? this.#uri : null,
       bootstrap: flags.bootstrap,
-      isReinit: false,
+      isReinit: flags.isReinit === true,
       p2pPort: 6335,
       scheme: 'http',
       version: '0.1.0',
