@@ -15,20 +15,26 @@ const gatheredCountMax = 8;
 const gatheredMsMax = 1;
 
 export class GatheredAnswers {
+  readonly #nowMs: () => number;
   #waiting: Waiting[] = [];
-  #firstAt = 0;
+  #firstAtMs = 0;
   readonly #write = () => this.#writeAll();
+
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
 
   /** Ends `response`, whose head is written, with text of one byte per character. */
   end(response: ServerResponse, text: string): void {
-    const now = performance.now();
+    const nowMs = this.#nowMs();
     if (this.#waiting.push({ response, text }) === 1) {
-      this.#firstAt = now;
+      this.#firstAtMs = nowMs;
       // After the sockets that are ready now.
       setImmediate(this.#write);
-    } else if (this.#waiting.length >= gatheredCountMax || now - this.#firstAt > gatheredMsMax) {
-      this.#writeAll();
+      return;
     }
+    const isCrowd = this.#waiting.length >= gatheredCountMax;
+    if (isCrowd || nowMs - this.#firstAtMs > gatheredMsMax) this.#writeAll();
   }
 
   /** Also called when there is nothing left to write. */
