@@ -216,12 +216,8 @@ export class CatalogStore {
       const collection = decodeCollection(name, stored, this.#ownPeerId);
       return { collection, clusterId: stored.cluster_id ?? null };
     }
-    const { format } = stored as { readonly format: unknown };
-    throw new CorruptFileError(
-      path,
-      0,
-      `format ${String(format)}, expected at most ${formatVersion}`,
-    );
+    const { format } = stored as { readonly format: number };
+    throw new CorruptFileError(path, 0, `format ${format}, expected at most ${formatVersion}`);
   }
 
   async #loadAliases(
