@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../../src/base/prng.ts';
 import { memberIds } from '../../src/raft/membership.ts';
+import { Checkers } from './checkers.ts';
 import { createCollection } from './commands.ts';
 import type { SimMachine } from './sim-machine.ts';
 import { nodeOf, plain, Stage } from './stage.ts';
@@ -109,7 +110,7 @@ test('a peer whose disk lost everything but its name is told so, and does no har
   const [first, , third] = await stage.cluster(3);
   assert(first !== undefined && third !== undefined);
   third.crash('kill');
-  await third.disk.removeTree('/storage/raft');
+  await stage.wait(third.disk.removeTree('/storage/raft'));
   third.start({ ...plain, bootstrap: first.uri });
   await stage.until(() => third.startError !== null, 20_000);
   assert.match(third.startError ?? '', /is a voter of this cluster already/);
@@ -164,6 +165,7 @@ test('reinit: one peer goes on alone with all that was agreed, others come back 
   await stage.run(1000);
   const before = nodeOf(first).status().clusterId;
   for (const machine of [first, second, third]) machine.crash('kill');
+  stage.checkers = new Checkers();
   first.start({ ...plain, isReinit: true });
   await stage.until(() => first.node?.status().leader === first.peerId, 5000);
   assert.notEqual(nodeOf(first).status().clusterId, before);
@@ -176,6 +178,7 @@ test('reinit: one peer goes on alone with all that was agreed, others come back 
   assert.equal(second.peerId, id);
   assert.equal(nodeOf(second).state().collections.has('c'), true);
   // The old cluster is another one.
+  stage.machines.splice(2);
   third.start(plain);
   await stage.run(5000);
   assert.equal(nodeOf(third).status().leader ?? 0n, 0n);

@@ -15,7 +15,8 @@ export class Stage {
   readonly time = new VirtualTime();
   readonly network: SimNetwork;
   readonly machines: SimMachine[] = [];
-  readonly checkers = new Checkers();
+  /** Of one cluster: whoever makes another one out of it takes new ones. */
+  checkers = new Checkers();
   readonly trace: string[] = [];
   readonly #ports;
 

@@ -319,6 +319,7 @@ class World {
       if (this.#lost === null) this.#lost = machine;
     }
     machine.isBroken = false;
+    if (machine.startError?.includes('Failed to join') === true) this.faults.joinsFailed += 1;
     // Where nobody is left to tell the new address to, people go back to the old one.
     const isLost = machine.startError?.includes('from any known peers') === true;
     this.#start(machine, this.#bootstrapFor(machine), isLost ? machine.identity.ownUri : null);
@@ -562,7 +563,10 @@ class World {
   /** Does it know where anybody is who could tell it? */
   #canAsk(node: ClusterNode): boolean {
     return this.#up().some(
-      (one) => one.node?.isWorking === true && node.state().peers.get(one.peerId)?.uri === one.uri,
+      (one) =>
+        one.node !== node &&
+        one.node?.isWorking === true &&
+        node.state().peers.get(one.peerId)?.uri === one.uri,
     );
   }
 
