@@ -209,15 +209,15 @@ export class CatalogStore {
       });
       return null;
     }
+    const format: number = stored.format;
+    if (format !== 1 && format !== formatVersion) {
+      throw new CorruptFileError(path, 0, `format ${format}, expected at most ${formatVersion}`);
+    }
     if (stored.format === 1) {
       return { collection: decodeCollectionV1(name, stored, this.#ownPeerId), clusterId: null };
     }
-    if (stored.format === formatVersion) {
-      const collection = decodeCollection(name, stored, this.#ownPeerId);
-      return { collection, clusterId: stored.cluster_id ?? null };
-    }
-    const { format } = stored as { readonly format: number };
-    throw new CorruptFileError(path, 0, `format ${format}, expected at most ${formatVersion}`);
+    const collection = decodeCollection(name, stored, this.#ownPeerId);
+    return { collection, clusterId: stored.cluster_id ?? null };
   }
 
   async #loadAliases(

@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly directory?: string;
   /** `QDRANT__…` variables of every peer. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Peers speak TLS with each other: the variables of each that name its certificate. */
+  readonly peerEnvironment?: (index: number) => Readonly<Record<string, string>>;
   /** REST port of the first peer, the next ones follow; free ones when absent. */
   readonly firstPort?: number;
 }
@@ -125,7 +127,8 @@ export class OctantCluster {
     const bootstrap = given.bootstrap ?? this.peers[0];
     const { firstPort } = this.#options;
     const p2pPort = firstPort === undefined ? await freePort() : firstPort + peerPortOffset + index;
-    const uri = given.uri ?? `http://127.0.0.1:${p2pPort}/`;
+    const scheme = this.#options.peerEnvironment === undefined ? 'http' : 'https';
+    const uri = given.uri ?? `${scheme}://127.0.0.1:${p2pPort}/`;
     const process = await OctantProcess.create({
       directory: join(this.directory, `peer-${index + 1}`),
       ...(firstPort === undefined ? {} : { port: firstPort + index }),
@@ -135,6 +138,7 @@ export class OctantCluster {
         QDRANT_URI: uri,
         QDRANT_BOOTSTRAP: bootstrap?.uri ?? '',
         ...this.#options.environment,
+        ...this.#options.peerEnvironment?.(index),
       },
     });
     const peer = new Peer(process, uri);
