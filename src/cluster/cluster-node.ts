@@ -29,7 +29,13 @@ import {
 import { type MembershipResult, type ServingNode, servePeer } from './peer-service.ts';
 import { ProposalNumbers } from './proposal-numbers.ts';
 import { type LeaderView, type ProposeResult, Proposer } from './proposer.ts';
-import { type DriverStatus, RaftDriver } from './raft-driver.ts';
+import {
+  type DriverOptions,
+  type DriverPorts,
+  type DriverStatus,
+  type DurableLog,
+  RaftDriver,
+} from './raft-driver.ts';
 import { breakSilence, type Silence, type SilentPeer, sayUri } from './silence.ts';
 import { type FetchedState, StateWatch } from './state-watch.ts';
 import { askAfterSilenceTicks, publishTicks, usualLimits } from './timing.ts';
@@ -118,23 +124,7 @@ export class ClusterNode implements PeerEndpoint {
         },
       },
     );
-    const { compactEntries, inboxCountMax, tickMs } = options;
-    const { rules = soundRules, limits = usualLimits } = options;
-    const seed = ports.random.uint32();
-    this.#driver = new RaftDriver(
-      { id: this.#id, tickMs, compactEntries, inboxCountMax, seed, rules, limits },
-      saved,
-      {
-        clock: ports.clock,
-        timers: ports.timers,
-        log: ports.log,
-        durable: log,
-        machine: this.#machine,
-        send: (message) => ports.network.send(message.to, { kind: 'raft', message }),
-        sendSnapshot: (message) => this.#sendSnapshot(message),
-        afterRound: () => this.#afterRound(),
-      },
-    );
+    this.#driver = new RaftDriver(this.#driverOptions(), saved, this.#driverPorts(log));
     const numbers = new ProposalNumbers(ports.random);
     const leader = (): LeaderView => this.#leaderView();
     const forward = (to: PeerId, inTerm: Term, proposals: readonly Proposal[]): void => {
@@ -287,6 +277,27 @@ export class ClusterNode implements PeerEndpoint {
   /** For tests: what only the simulator looks at. */
   inspect(): { readonly driver: RaftDriver; readonly machine: AppliedState } {
     return { driver: this.#driver, machine: this.#machine };
+  }
+
+  #driverOptions(): DriverOptions {
+    const { compactEntries, inboxCountMax, tickMs } = this.#options;
+    const { rules = soundRules, limits = usualLimits } = this.#options;
+    const seed = this.#ports.random.uint32();
+    return { id: this.#id, tickMs, compactEntries, inboxCountMax, seed, rules, limits };
+  }
+
+  #driverPorts(durable: DurableLog): DriverPorts {
+    const { clock, timers, log, network } = this.#ports;
+    return {
+      clock,
+      timers,
+      log,
+      durable,
+      machine: this.#machine,
+      send: (message) => network.send(message.to, { kind: 'raft', message }),
+      sendSnapshot: (message) => this.#sendSnapshot(message),
+      afterRound: () => this.#afterRound(),
+    };
   }
 
   #servingNode(): ServingNode {

@@ -24,10 +24,10 @@ import type { RaftOptions, SavedState } from '../raft/state.ts';
 import { Farewells } from './farewells.ts';
 import {
   heartbeatTicks,
+  type RaftLimits,
   raftOptions,
   reportedTicksMax,
   silenceWhileBusyTicksMax,
-  type RaftLimits,
 } from './timing.ts';
 
 /** What `storage/raft-log` offers; the simulator has one that lies. */
@@ -394,8 +394,8 @@ export class RaftDriver {
     await durable.compact(snapshot);
     this.#snapshotIndex = snapshot.index;
     if (!this.isWorking) return;
-    // Many stay in memory, so that who lags need not take a snapshot: what it proposed itself might be
-    // in there, and it could not tell.
+    // Many stay in memory, so that who lags need not take a snapshot: what it proposed itself might
+    // be in there, and it could not tell.
     const keptCount = this.#options.limits.keptEntryCount;
     this.#guard(() => this.#raft.compact(Math.max(0, snapshot.index - keptCount)));
   }

@@ -1,10 +1,15 @@
-// What a peer does that has not heard of a leader for long. Perhaps it was removed while nobody could
-// tell it: proof is a peer that has committed at least as much as this one has applied, has applied
-// all of it, and does not know this peer. Perhaps peers have moved: it says where it is itself, and
-// asks those that it reaches for those that it does not.
+// What a peer does that has not heard of a leader for long. Perhaps it was removed while nobody
+// could tell it: proof is a peer that has committed at least as much as this one has applied, has
+// applied all of it, and does not know this peer. Perhaps peers have moved: it says where it is
+// itself, and asks those that it reaches for those that it does not.
 
 import type { LogIndex, PeerId } from '../base/ids.ts';
-import { type PeerAnswer, type PeerNetwork, type PeerRequest, PeerUnreachable } from './peer-network.ts';
+import {
+  type PeerAnswer,
+  type PeerNetwork,
+  type PeerRequest,
+  PeerUnreachable,
+} from './peer-network.ts';
 
 export interface Silence {
   readonly wasRemoved: boolean;

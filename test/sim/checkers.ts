@@ -3,9 +3,8 @@
 
 import type { LogIndex, PeerId, Term } from '../../src/base/ids.ts';
 import type { AppliedState } from '../../src/cluster/applied-state.ts';
-import type { ClusterNode } from '../../src/cluster/cluster-node.ts';
+import type { ClusterNode, ProposalResult } from '../../src/cluster/cluster-node.ts';
 import { decodeProposal } from '../../src/cluster/encode-proposal.ts';
-import type { ProposalResult } from '../../src/cluster/cluster-node.ts';
 import { stateHash } from '../../src/cluster/state-hash.ts';
 import { type Membership, memberIds } from '../../src/raft/membership.ts';
 import type { Entry } from '../../src/raft/messages.ts';
@@ -94,7 +93,10 @@ export class Checkers {
     if (result.kind !== 'done') return;
     const entry = this.#committed.get(result.index);
     if (entry === undefined) {
-      throw new Violation('acknowledged is committed', `${token} at ${result.index}, not committed`);
+      throw new Violation(
+        'acknowledged is committed',
+        `${token} at ${result.index}, not committed`,
+      );
     }
     const found = new TextDecoder().decode(entry.data);
     if (entry.term !== result.term || !found.includes(token)) {

@@ -24,7 +24,9 @@ test('two peers create one collection at once: one does, the other is told that 
   const stage = new Stage(1);
   const machines = await stage.cluster(3);
   const results = await stage.wait(
-    Promise.all(machines.map((one, at) => nodeOf(one).propose(create(nodeOf(one), 'c', `u${at}`), 5000))),
+    Promise.all(
+      machines.map((one, at) => nodeOf(one).propose(create(nodeOf(one), 'c', `u${at}`), 5000)),
+    ),
   );
   assert.deepEqual(results.map(outcomeOf).toSorted(), ['applied', 'refused', 'refused']);
 });
@@ -70,7 +72,9 @@ test('a leader that dies is replaced within two election timeouts, and changes g
     leader.crash('power');
     const startMs = stage.time.nowMs;
     const survivor = machines.find((one) => one !== leader);
-    const result = await stage.wait(nodeOf(survivor).propose(create(nodeOf(survivor), 'c', 'u'), 10_000));
+    const result = await stage.wait(
+      nodeOf(survivor).propose(create(nodeOf(survivor), 'c', 'u'), 10_000),
+    );
     assert.equal(outcomeOf(result), 'applied');
     gaps.push(stage.time.nowMs - startMs);
   }

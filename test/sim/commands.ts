@@ -72,7 +72,9 @@ export function createCollection(
     wal_config: { wal_capacity_mb: 32, wal_segments_ahead: 0, wal_retain_closed: 1 },
     quantization_config: null,
   };
-  const distribution = [0, 1].map((id) => [id, peers.length > 0 ? [prng.pick(peers)] : []] as const);
+  const distribution = [0, 1].map(
+    (id) => [id, peers.length > 0 ? [prng.pick(peers)] : []] as const,
+  );
   return {
     kind: 'create_collection',
     name,

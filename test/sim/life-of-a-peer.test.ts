@@ -122,7 +122,10 @@ test('nobody to join through: tried again for a while, then an error that says w
   machine.start({ ...plain, bootstrap: 'http://nobody:6335/' });
   await stage.until(() => machine.startError !== null, 20_000);
   assert.match(machine.startError ?? '', /Failed to join the cluster through http:\/\/nobody/);
-  assert.equal(stage.trace.some((line) => line.includes('Cannot join the cluster yet')), true);
+  assert.equal(
+    stage.trace.some((line) => line.includes('Cannot join the cluster yet')),
+    true,
+  );
 });
 
 test('killed after it was let in and before it heard anything: it joins again under its id', async () => {

@@ -52,7 +52,9 @@ async function liveOne(job: Job): Promise<number> {
   const seed = job.firstSeed;
   const { kind, stepCount } = job;
   const life = await live({ ...usualLife, seed, kind, stepCount, onTrace: print });
-  print(`${life.stepCount} steps in ${(life.simulatedMs / 1000).toFixed(0)} s, ${totals(life.faults)}`);
+  print(
+    `${life.stepCount} steps in ${(life.simulatedMs / 1000).toFixed(0)} s, ${totals(life.faults)}`,
+  );
   print(`trace ${life.traceHash}`);
   if (life.violation === null) return 0;
   print(life.violation.message);

@@ -165,7 +165,7 @@ export class SimMachine {
   #failed(process: Process, error: unknown): void {
     if (!process.isAlive) return;
     const name = error instanceof Error ? error.name : 'Error';
-    this.startError = `${name}: ${error instanceof Error ? error.message : error}`;
+    this.startError = `${name}: ${error instanceof Error ? error.message : String(error)}`;
     this.#ports.trace(`${this.name} cannot start: ${this.startError}`);
     this.#end();
     this.disk.crash('kill');
@@ -248,8 +248,7 @@ export class SimMachine {
       log: {
         save: ({ hardState, entries, mustSync }) =>
           real.save({
-            hardState:
-              hardState !== null && forgetsVote ? { ...hardState, vote: null } : hardState,
+            hardState: hardState !== null && forgetsVote ? { ...hardState, vote: null } : hardState,
             entries,
             mustSync: mustSync && !skipsSync,
           }),

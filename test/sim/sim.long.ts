@@ -1,5 +1,5 @@
-// How soon each defect is noticed, and by whom; and an hour of a healthy, busy cluster in which nobody
-// may hold an election. The many lives of sound clusters: `npm run sim -- --seeds 1..2000`.
+// How soon each defect is noticed, and by whom; and an hour of a healthy, busy cluster in which
+// nobody may hold an election. The many lives of sound clusters: `npm run sim -- --seeds 1..2000`.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

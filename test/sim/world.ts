@@ -3,7 +3,6 @@
 // every step the checkers look at who acted; at the end, with all well again, the cluster must come
 // to rest and take changes. The seed decides everything.
 
-import { InvariantError } from '../../src/base/assert.ts';
 import type { PeerId } from '../../src/base/ids.ts';
 import { Prng } from '../../src/base/prng.ts';
 import type { ClusterNode, ProposalResult } from '../../src/cluster/cluster-node.ts';
@@ -11,10 +10,12 @@ import { stateHash } from '../../src/cluster/state-hash.ts';
 import { memberIds } from '../../src/raft/membership.ts';
 import { Checkers, Violation } from './checkers.ts';
 import { randomCommand } from './commands.ts';
+import { describe, violationOf } from './describe.ts';
 import { type Faults, noFaults } from './faults.ts';
 import { type Defects, SimMachine } from './sim-machine.ts';
-import { fairWeather, SimNetwork, type Weather } from './sim-network.ts';
+import { fairWeather, SimNetwork } from './sim-network.ts';
 import { type Process, VirtualTime } from './virtual-time.ts';
+import { randomWeather } from './weather.ts';
 
 export const noDefects: Defects = { rules: null, forgetsVote: false, skipsSync: false };
 
@@ -136,7 +137,8 @@ class World {
 
   async #begin(): Promise<void> {
     const prng = this.#prng;
-    const peerCount = this.#options.kind === 'storm' ? prng.pick([3, 3, 5]) : prng.pick([3, 3, 4, 5]);
+    const peerCount =
+      this.#options.kind === 'storm' ? prng.pick([3, 3, 5]) : prng.pick([3, 3, 4, 5]);
     for (let at = 0; at < peerCount; at += 1) this.#newMachine();
     const [first, ...others] = this.#machines;
     if (first === undefined) return;
@@ -354,15 +356,7 @@ class World {
   }
 
   #changeWeather(): void {
-    const prng = this.#prng;
-    const weather: Weather = {
-      lossChance: prng.pick([0, 0, 0.02, 0.1, 0.3]),
-      doubleChance: prng.pick([0, 0.02, 0.2]),
-      strayChance: prng.pick([0, 0.02, 0.1]),
-      delayMs: prng.pick([0.2, 1, 5, 40, 150]),
-      largeLossChance: this.#isStormy ? prng.pick([0, 0.4, 0.7, 0.9]) : prng.pick([0, 0, 0, 0.5]),
-    };
-    this.#network.weather = weather;
+    this.#network.weather = randomWeather(this.#prng, this.#isStormy);
   }
 
   #pause(): void {
@@ -409,7 +403,7 @@ class World {
   #remove(): void {
     const by = this.#pickUp();
     const members = this.#members();
-    if (by?.node == null || members.length === 0 || this.#lost !== null) return;
+    if (by === null || by.node === null || members.length === 0 || this.#lost !== null) return;
     const isLeader = this.#prng.chance(0.4);
     const leader = this.#leaders()[0];
     const peerId = this.#prng.chance(0.1)
@@ -542,7 +536,9 @@ class World {
     if (leader === undefined || leader === null) return 'no leader';
     const { membership } = leader.inspect().driver.raftStatus;
     // One that lost its disk stays a learner as long as it has shards.
-    const learners = membership.learners.filter((id) => this.#machines.some((m) => m.peerId === id));
+    const learners = membership.learners.filter((id) =>
+      this.#machines.some((m) => m.peerId === id),
+    );
     if (learners.length > 0) return `learners ${learners.join()}`;
     const hash = stateHash(leader.state());
     for (const machine of this.#machines) {
@@ -599,27 +595,4 @@ class World {
     if (count === 0) return;
     this.#violation ??= new Violation('no needless election', `${count} in calm weather`);
   }
-}
-
-function describe({ name, node, peerId, startError, uri }: SimMachine): string {
-  if (node === null) return `${name} ${peerId} down: ${startError}`;
-  const { driver } = node.inspect();
-  const { role, hardState, appliedIndex, last, membership, leaderId, progress } = driver.raftStatus;
-  const { voters, learners } = membership;
-  return (
-    `${name} ${peerId} ${driver.status.kind} ${role} of ${leaderId} term ${hardState.term} ` +
-    `last ${last.term}/${last.index} committed ${hardState.commitIndex} applied ${appliedIndex} ` +
-    `voters ${voters.join()} learners ${learners.join()} at ${uri} ` +
-    [...node.state().peers].map(([id, peer]) => `${id}=${peer.uri}`).join() +
-    [...progress].map(([id, one]) => `\n    ${id} ${JSON.stringify(one)}`).join('')
-  );
-}
-
-/** An assertion that fails speaks as clearly as a checker. */
-function violationOf(error: unknown): Violation {
-  if (error instanceof Violation) return error;
-  if (error instanceof InvariantError) {
-    return new Violation('assertion', error.stack ?? error.message);
-  }
-  throw error;
 }
