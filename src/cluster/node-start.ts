@@ -254,10 +254,11 @@ export class NodeStart {
     throw new ClusterStartError('Failed to recover from any known peers');
   }
 
-  /** The answer, or why there is none. */
+  /** The answer, or why there is none yet. */
   async #call(uri: string, request: PeerRequest, timeoutMs: number): Promise<PeerAnswer | string> {
     try {
-      return await this.#ports.network.call({ uri }, request, timeoutMs);
+      const answer = await this.#ports.network.call({ uri }, request, timeoutMs);
+      return answer.kind === 'text' ? answer.text : answer;
     } catch (error) {
       if (error instanceof PeerUnreachable) return error.message;
       throw error;

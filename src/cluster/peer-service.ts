@@ -7,7 +7,7 @@ import type { LogIndex, PeerId, Term } from '../base/ids.ts';
 import type { ClusterState } from '../model/cluster-state.ts';
 import type { Membership } from '../raft/membership.ts';
 import type { Message } from '../raft/messages.ts';
-import { type PeerAnswer, type PeerRequest, PeerUnreachable } from './peer-network.ts';
+import type { PeerAnswer, PeerRequest } from './peer-network.ts';
 
 export type MembershipResult =
   | { readonly kind: 'done'; readonly index: LogIndex }
@@ -43,7 +43,26 @@ export interface ServingNode {
 
 const membershipMs = 10_000;
 
+/** It may go better later. */
+class NotNow extends Error {
+  override readonly name = 'NotNow';
+}
+
 export async function servePeer(
+  node: ServingNode,
+  from: PeerId | null,
+  request: PeerRequest,
+  callerAddress: string,
+): Promise<PeerAnswer> {
+  try {
+    return await answer(node, from, request, callerAddress);
+  } catch (error) {
+    if (error instanceof NotNow) return { kind: 'text', text: error.message };
+    throw error;
+  }
+}
+
+async function answer(
   node: ServingNode,
   from: PeerId | null,
   request: PeerRequest,
@@ -87,7 +106,7 @@ async function serveJoin(
   callerAddress: string,
 ): Promise<PeerAnswer> {
   const { peerId, version } = request;
-  if (!node.isWorking()) throw new PeerUnreachable('consensus has stopped on this peer');
+  if (!node.isWorking()) throw new NotNow('consensus has stopped on this peer');
   if (request.uri === null && request.port === 0) {
     return { kind: 'refused', message: 'neither an address nor a port was given' };
   }
@@ -102,9 +121,9 @@ async function serveJoin(
   if (conflict !== null) return { kind: 'refused', message: conflict };
   const result = await node.addPeer({ peerId, uri, version }, membershipMs);
   if (result.kind === 'refused') return { kind: 'refused', message: result.message };
-  if (result.kind !== 'done') throw new PeerUnreachable(`Failed to add peer: ${result.kind}`);
+  if (result.kind !== 'done') throw new NotNow(`Failed to add peer: ${result.kind}`);
   const { clusterId, peers } = node.state();
-  if (clusterId === null) throw new PeerUnreachable('this peer does not know its cluster yet');
+  if (clusterId === null) throw new NotNow('this peer does not know its cluster yet');
   return {
     kind: 'joined',
     clusterId,
@@ -123,7 +142,7 @@ async function freeAddress(node: ServingNode, peerId: PeerId, uri: string): Prom
     const removed = await node.removePeer(owner, membershipMs);
     if (removed.kind === 'refused') return removed.message;
     if (removed.kind !== 'done') {
-      throw new PeerUnreachable(`Failed to remove peer ${owner}: ${removed.kind}`);
+      throw new NotNow(`Failed to remove peer ${owner}: ${removed.kind}`);
     }
   }
   return null;
@@ -147,7 +166,7 @@ async function serveAnnounce(
   { peerId, uri }: Extract<PeerRequest, { kind: 'announce_uri' }>,
 ): Promise<PeerAnswer> {
   if (from !== peerId) return { kind: 'refused', message: 'only a peer itself says where it is' };
-  if (!node.isWorking()) throw new PeerUnreachable('consensus has stopped on this peer');
+  if (!node.isWorking()) throw new NotNow('consensus has stopped on this peer');
   node.hearUri(peerId, uri);
   const result = await node.changeUri(peerId, uri, membershipMs);
   if (result.kind === 'refused') return { kind: 'refused', message: result.message };
@@ -159,7 +178,7 @@ function serveWhoIs(node: ServingNode, peerId: PeerId): PeerAnswer {
   const { commitIndex, appliedIndex } = node.position();
   const peer = node.state().peers.get(peerId);
   if (peer === undefined && (!node.isWorking() || appliedIndex < commitIndex)) {
-    throw new PeerUnreachable('this peer is not up to date');
+    throw new NotNow('this peer is not up to date');
   }
   return { kind: 'address', uri: peer === undefined ? null : (node.addressOf(peerId) ?? peer.uri) };
 }
