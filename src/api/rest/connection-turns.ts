@@ -4,22 +4,35 @@
 
 import type { Socket } from 'node:net';
 
+interface Queue {
+  /** A request of the connection is being carried out. */
+  isBusy: boolean;
+  /** Those behind it, in order. */
+  readonly waiting: (() => void)[];
+}
+
 export class ConnectionTurns {
-  /** Present while a request of the connection is carried out; holds those behind it, in order. */
-  readonly #waiting = new WeakMap<Socket, (() => void)[]>();
+  /** Kept as long as the connection: entering it anew for each request would cost more. */
+  readonly #queues = new WeakMap<Socket, Queue>();
 
   /** Null: go on at once. In either case `end` follows. */
   begin(socket: Socket): Promise<void> | null {
-    const waiting = this.#waiting.get(socket);
-    if (waiting !== undefined) return new Promise((resolve) => waiting.push(resolve));
-    this.#waiting.set(socket, []);
+    const queue = this.#queues.get(socket);
+    if (queue === undefined) {
+      this.#queues.set(socket, { isBusy: true, waiting: [] });
+      return null;
+    }
+    if (queue.isBusy) return new Promise((resolve) => queue.waiting.push(resolve));
+    queue.isBusy = true;
     return null;
   }
 
   end(socket: Socket): void {
-    const next = this.#waiting.get(socket)?.shift();
+    const queue = this.#queues.get(socket);
+    if (queue === undefined) return;
+    const next = queue.waiting.shift();
     // Through the event loop, so that other connections come in between.
-    if (next === undefined) this.#waiting.delete(socket);
+    if (next === undefined) queue.isBusy = false;
     else setImmediate(next);
   }
 }

@@ -83,13 +83,13 @@ function collect(request: IncomingMessage, { bytesMax, budget }: BodyLimits): Pr
       }
     };
     request.on('data', onData);
-    request.on('close', () => budget.give(taken));
     request.on('end', () => {
       if (chunks.length === 1) resolve(chunks[0] ?? empty);
       else resolve(chunks.length === 0 ? empty : Buffer.concat(chunks, length));
     });
     request.on('error', () => reject(new AbortedRequest('the request broke off')));
     request.on('close', () => {
+      budget.give(taken);
       if (!request.complete) reject(new AbortedRequest('the request broke off'));
     });
   });
