@@ -266,6 +266,15 @@ export class ClusterNode implements PeerEndpoint {
     this.#driver.unreachable(peerId);
   }
 
+  /** Before an orderly end, while others are still reached: nobody then has to wait for silence. */
+  async handOver(timeoutMs: number): Promise<void> {
+    if (!this.#driver.handOver()) return;
+    await this.#waiters.until(
+      () => (this.#driver.raftStatus.role === 'leader' && this.isWorking ? null : true),
+      timeoutMs,
+    );
+  }
+
   async stop(): Promise<void> {
     await this.#driver.stop();
     this.#proposer.stop();

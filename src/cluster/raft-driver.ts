@@ -176,6 +176,20 @@ export class RaftDriver {
     return outcome;
   }
 
+  /** A leader lets the voter that has the most lead instead. False: there is none, or no need. */
+  handOver(): boolean {
+    const { role, membership, progress } = this.#raft.status();
+    if (!this.isWorking || role !== 'leader') return false;
+    const match = (id: PeerId): number => progress.get(id)?.matchIndex ?? 0;
+    const [target] = membership.voters
+      .filter((id) => id !== this.#options.id && progress.get(id)?.isActive === true)
+      .toSorted((a, b) => match(b) - match(a));
+    if (target === undefined) return false;
+    this.#guard(() => this.#raft.transferLeadership(target));
+    this.#wake();
+    return true;
+  }
+
   unreachable(peerId: PeerId): void {
     if (!this.isWorking) return;
     this.#raft.reportUnreachable(peerId);

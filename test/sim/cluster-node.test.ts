@@ -84,6 +84,17 @@ test('a leader that dies is replaced within two election timeouts, and changes g
   assert((gaps.at(-1) ?? 0) < 5000, `longest ${gaps.at(-1)} ms`);
 });
 
+test('a leader that stops in good order hands over first: nobody waits for silence', async () => {
+  const stage = new Stage(9);
+  const machines = await stage.cluster(3);
+  const leader = stage.leader();
+  const survivor = machines.find((one) => one !== leader);
+  const startMs = stage.time.nowMs;
+  await stage.wait(leader.stopGracefully());
+  assert.equal((await stage.wait(nodeOf(survivor).propose(nop('a'), 5000))).kind, 'done');
+  assert(stage.time.nowMs - startMs < 500, `${stage.time.nowMs - startMs} ms`);
+});
+
 test('a stall and a slow disk of seconds make nobody hold an election', async () => {
   const stage = new Stage(4);
   const machines = await stage.cluster(3);

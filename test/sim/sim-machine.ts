@@ -181,9 +181,11 @@ export class SimMachine {
   async stopGracefully(): Promise<void> {
     const { node } = this;
     const process = this.#process;
+    this.#ports.trace(`${this.name} stops`);
+    await node?.handOver(1000);
+    if (process !== this.#process) return;
     this.node = null;
     if (this.#port !== null) this.#port.endpoint = null;
-    this.#ports.trace(`${this.name} stops`);
     await node?.stop();
     if (process === null || process !== this.#process) return;
     this.#end();
