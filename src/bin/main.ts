@@ -23,6 +23,7 @@ import { StateFileView } from '../server/state-file-view.ts';
 import { BuilderPool } from '../server/threads/builder-pool.ts';
 import { Control } from '../server/threads/control.ts';
 import type { WorkerStart } from '../server/threads/messages.ts';
+import { servingShards } from '../server/threads/peer-calls.ts';
 import { ThreadHost } from '../server/threads/thread-host.ts';
 import { parseCommandLine, type RunOptions } from './cli.ts';
 import { unbuiltSetting } from './unbuilt-settings.ts';
@@ -119,12 +120,12 @@ async function createPeer(
       ...parts,
       node,
       network: wire,
-      listen: (endpoint) => wire.listen(endpoint),
+      listen: (endpoint) => wire.listen(servingShards(endpoint, parts.host)),
       close: () => wire.close(),
       timers: ports.timers,
       show: (changed) => view.show(changed),
     });
-    return new Control(parts.host, { kind: 'peer', changes });
+    return new Control(parts.host, { kind: 'peer', changes, network: wire });
   } catch (error) {
     return failConsensus(error, log);
   }

@@ -1,6 +1,6 @@
-// What the rest of a node asks of one shard, wherever its replicas are. The server implements it for
-// local replicas over the threads; `RemoteShard` is one replica on another peer, `ReplicatedShard`
-// all replicas together.
+// What the rest of a node asks of one shard, wherever its replicas are. The server implements it
+// for local replicas over the threads; `RemoteShard` is one replica on another peer,
+// `ReplicatedShard` all replicas together.
 
 import type { ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
 import type { ShardInfo } from '../shard/shard-info.ts';

@@ -1,6 +1,7 @@
 // Brings one update to the shards it is for: splits it by point id, encodes each part once, sends
 // them, and reports what became of the whole. Policy (what to do about a failure) is the caller's.
 
+import { errorPrefixes } from '../model/request-error.ts';
 import type { PointBatch, PointSelector, UpdateOperation, VectorColumn } from '../model/update.ts';
 import { encodeUpdate } from '../model/update-codec.ts';
 import type { UpdateOutcome } from '../shard/update-outcome.ts';
@@ -32,10 +33,22 @@ export function mergeUpdateAnswers(answers: readonly UpdateOutcome[]): UpdateOut
     const found = answers.filter((answer) => answer.status === status);
     const [first] = found;
     if (first === undefined) continue;
-    const operationId = Math.max(...found.map((answer) => answer.operationId ?? 0));
-    return { ...first, operationId } as UpdateOutcome;
+    if (first.status === 'failed') return mergedFailure(first, found.length, answers.length);
+    const operationId = Math.max(...answers.map((answer) => answer.operationId ?? 0));
+    return { ...first, operationId };
   }
   return null;
+}
+
+type Failure = Extract<UpdateOutcome, { readonly status: 'failed' }>;
+
+/** Where some shards have carried it out, the client should know that. */
+function mergedFailure(first: Failure, failedCount: number, count: number): Failure {
+  if (failedCount === count) return first;
+  const message =
+    `${failedCount} out of ${count} shards failed to apply operation. ` +
+    `First error captured: ${errorPrefixes[first.code]}${first.message}`;
+  return { ...first, message };
 }
 
 /** Position in the ring's shards → its part of the update, `null` where there is nothing for it. */

@@ -23,8 +23,26 @@ export type RequestErrorCode =
   | 'internal'
   /** 501 `Not implemented: `: part of the API that this version does not offer yet. */
   | 'not_implemented'
+  /** 500 `Pre-condition failure: `: the replica that was asked does not take this now. */
+  | 'precondition_failed'
   /** 503 `Shard temporarily unavailable: `. */
   | 'unavailable';
+
+/** What a client reads before the message. */
+export const errorPrefixes: Readonly<Record<RequestErrorCode, string>> = {
+  wrong_input: 'Wrong input: ',
+  bad_request: 'Bad request: ',
+  format: '',
+  validation: '',
+  not_found: 'Not found: ',
+  already_exists: 'Wrong input: ',
+  forbidden: 'Forbidden: ',
+  timeout: 'Timeout: ',
+  internal: 'Service internal error: ',
+  not_implemented: 'Not implemented: ',
+  precondition_failed: 'Pre-condition failure: ',
+  unavailable: 'Shard temporarily unavailable: ',
+};
 
 /** Thrown for a request that cannot be served; `message` carries no prefix. */
 export class RequestError extends Error {

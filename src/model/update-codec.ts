@@ -123,6 +123,11 @@ export function decodeUpdate(bytes: Uint8Array): UpdateOperation {
   return operation;
 }
 
+/** Is it an upsert that leaves points alone that do not exist? Looks at a well-formed record. */
+export function updatesOnlyExisting(record: Uint8Array): boolean {
+  return kinds[record[2] ?? -1] === 'upsert' && modes[record[4] ?? -1] === 'update_only';
+}
+
 function readBody(reader: ByteReader, kind: UpdateOperation['kind']): UpdateOperation {
   switch (kind) {
     case 'upsert': {

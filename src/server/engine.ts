@@ -22,6 +22,8 @@ export interface Engine {
   state(): ClusterState;
   /** The shard must belong to a collection of `state()`. */
   shard(collectionUuid: string, shardId: number): ShardAccess;
+  /** Only the own replica of it, whatever its state. */
+  localShard(collectionUuid: string, shardId: number): ShardAccess;
   /**
    * Applies a command and waits until every thread of this node works with the result (a created
    * collection takes writes, a deleted one answers 404). Throws `RequestError` for a refusal.

@@ -94,29 +94,6 @@ test('of two peers that create the same collection at once, one succeeds', async
   }
 });
 
-test('points are served where all shards are, and never answered wrongly elsewhere', async () => {
-  const [first] = cluster.peers;
-  assert.ok(first !== undefined);
-  await first.result('PUT', '/collections/one', { vectors, shard_number: 1 });
-  const holders = await Promise.all(
-    cluster.peers.map(async (peer) => {
-      const placement = await peer.result<Placement>('GET', '/collections/one/cluster');
-      return placement.local_shards.length === 1;
-    }),
-  );
-  const points = [{ id: 1, vector: [1, 2] }];
-  const counts: string[] = [];
-  for (const peer of [...cluster.peers].toSorted((_a, b) => (holdsIt(b) ? 1 : -1))) {
-    const upserted = await peer.call('PUT', '/collections/one/points?wait=true', { points });
-    const counted = await peer.call('POST', '/collections/one/points/count', {});
-    counts.push(`${upserted.status} ${counted.status}`);
-  }
-  function holdsIt(peer: Peer): boolean {
-    return holders[cluster.peers.indexOf(peer)] === true;
-  }
-  assert.deepEqual(counts, ['200 200', '501 501', '501 501']);
-});
-
 test('metadata written through one peer is read through another', async () => {
   const value = { limits: [1, 2.5, null], region: 'ü' };
   assert.equal((await cluster.peer(0).putMetadata('tier', value)).status, 200);

@@ -53,6 +53,10 @@ export class FakeEngine implements Engine {
     return shard;
   }
 
+  localShard(collectionUuid: string, shardId: number): NaiveShard {
+    return this.shard(collectionUuid, shardId);
+  }
+
   propose(command: Command, _timeoutMs: number): Promise<ProposalOutcome> {
     const { state, outcome } = reduce(this.#state, command);
     this.#state = state;

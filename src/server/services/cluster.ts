@@ -105,7 +105,7 @@ export class ClusterService {
   /** A shard that cannot answer now has no points to show. */
   async #pointCount(collection: CollectionState, shardId: number): Promise<number> {
     try {
-      return (await this.#engine.shard(collection.uuid, shardId).info()).pointCount;
+      return (await this.#engine.localShard(collection.uuid, shardId).info()).pointCount;
     } catch (error) {
       if (error instanceof RequestError) return 0;
       throw error;

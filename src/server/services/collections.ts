@@ -27,7 +27,6 @@ import { resultOf, type UpdateResult } from './update-result.ts';
 
 export interface CollectionInfo {
   readonly collection: CollectionState;
-  /** Those that this peer has a replica of. */
   readonly shards: readonly ShardInfo[];
 }
 
@@ -128,10 +127,8 @@ export class CollectionService {
 
   async info(nameOrAlias: string): Promise<CollectionInfo> {
     const collection = this.require(nameOrAlias);
-    const shards = localShardIds(collection, this.#engine.ownPeerId).map((id) =>
-      this.#engine.shard(collection.uuid, id).info(),
-    );
-    return { collection, shards: await Promise.all(shards) };
+    const { shards } = shardsOf(this.#engine, collection);
+    return { collection, shards: await Promise.all(shards.map((shard) => shard.info())) };
   }
 
   createIndex(
@@ -168,7 +165,7 @@ export class CollectionService {
     if (own.length === 0) return { operationId: null, status: 'acknowledged' };
     const answers = own.map((id) => {
       const record = encodeUpdate(nothing);
-      return this.#engine.shard(collection.uuid, id).update(record, options);
+      return this.#engine.localShard(collection.uuid, id).update(record, options);
     });
     return resultOf(mergeUpdateAnswers(await Promise.all(answers)));
   }

@@ -31,7 +31,7 @@ export function reachableCollections(engine: Engine): Promise<readonly Described
 
 async function shardInfo(engine: Engine, uuid: string, shardId: number): Promise<ShardInfo | null> {
   try {
-    return await engine.shard(uuid, shardId).info();
+    return await engine.localShard(uuid, shardId).info();
   } catch (error) {
     if (error instanceof RequestError) return null;
     throw error;

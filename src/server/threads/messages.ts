@@ -8,6 +8,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { PeerId } from '../../base/ids.ts';
 import type { Command } from '../../cluster/commands.ts';
+import type { WriteOptions } from '../../collection/shard-access.ts';
 import type { ClusterState, CollectionState } from '../../model/cluster-state.ts';
 import type { ShardConfig } from '../../model/collection-config.ts';
 import type { PayloadSchema } from '../../model/payload-schema.ts';
@@ -57,6 +58,8 @@ export type WorkerCalls = {
   /** Its files are not loaded: every request to it fails with the reason until it is closed. */
   break_shard: { request: { key: ShardKey; reason: string }; answer: null };
   change_state: { request: StateChange; answer: null };
+  /** Another peer asks for the replica of a shard here; the owner changes it, any thread reads. */
+  serve_shard: { request: ShardCallRequest; answer: Uint8Array };
   /** A channel to another worker, new or restarted. */
   connect: { request: { workerIndex: number; port: MessagePort }; answer: null };
   /** That worker died; its shards are unavailable until it is back. */
@@ -82,9 +85,25 @@ export type ControlCalls = {
     request: { detailsLevel: number; timeoutMs: number };
     answer: ReadonlyMap<PeerId, string>;
   };
+  /** To a replica on another peer: the bytes of its answer, or the reason why there is none. */
+  peer_call: {
+    request: ShardCallRequest & {
+      readonly peerId: PeerId;
+      readonly effect: 'read' | 'update';
+      readonly timeoutMs: number;
+    };
+    answer: Uint8Array | string;
+  };
   build: { request: { jobId: string; job: BuildJob }; answer: BuildResult };
   cancel_build: { request: { jobId: string }; answer: null };
 };
+
+export interface ShardCallRequest {
+  /** Uuid of the collection. */
+  readonly collection: string;
+  readonly shardId: number;
+  readonly data: Uint8Array;
+}
 
 export type PeerCalls = {
   /** The owner's new view, or the first one of a shard it opened. */
@@ -103,6 +122,16 @@ export type PeerCalls = {
     answer: MemoryAnswer;
   };
   info: { request: { key: ShardKey }; answer: ShardInfo };
+  /** The owner leads the ordered updates of a shard, so that they have one order. */
+  lead_update: {
+    request: {
+      readonly uuid: string;
+      readonly shardId: number;
+      readonly record: Uint8Array;
+      readonly options: WriteOptions;
+    };
+    answer: UpdateOutcome;
+  };
 };
 
 export interface PublishedView {

@@ -20,7 +20,13 @@ import {
 import { RequestError } from '../../model/request-error.ts';
 import type { ProcessReport } from '../engine.ts';
 import type { BuilderPool } from './builder-pool.ts';
-import { type ControlCalls, type StateChange, shardKey, type WorkerCalls } from './messages.ts';
+import {
+  type ControlCalls,
+  type ShardCallRequest,
+  type StateChange,
+  shardKey,
+  type WorkerCalls,
+} from './messages.ts';
 import { type CallHandlers, ThreadPort } from './thread-port.ts';
 
 export interface ThreadHostOptions {
@@ -48,6 +54,8 @@ interface RunningWorker {
   readonly port: ThreadPort<WorkerCalls, ControlCalls>;
   /** False from the moment it is told to stop or is found dead. */
   alive: boolean;
+  /** Calls of other peers that it works on. */
+  servedCount: number;
 }
 
 interface PlacedShard {
@@ -207,6 +215,35 @@ export class ThreadHost {
     await this.#ownerOf(key).port.call('update_shard', { key, record });
   }
 
+  /** What another peer asks: the owner changes its shard, whoever has least to do reads. */
+  async serveShard(
+    call: ShardCallRequest & { readonly effect: 'read' | 'update' },
+  ): Promise<Uint8Array> {
+    const { collection, shardId, effect } = call;
+    const owner = this.#workers[this.#shards.get(shardKey(collection, shardId))?.owner ?? 0];
+    const worker = effect === 'update' ? owner : this.#leastBusy(owner);
+    if (worker?.alive !== true) {
+      throw new RequestError('unavailable', 'the thread that owns this shard is restarting');
+    }
+    // A buffer of its own: what came from a socket may share one with much else.
+    const data = call.data.slice();
+    worker.servedCount += 1;
+    try {
+      const request = { collection, shardId, data };
+      return await worker.port.call('serve_shard', request, [data.buffer]);
+    } finally {
+      worker.servedCount -= 1;
+    }
+  }
+
+  #leastBusy(owner: RunningWorker | undefined): RunningWorker | undefined {
+    let least = owner?.alive === true ? owner : undefined;
+    for (const worker of this.#workers) {
+      if (worker.alive && worker.servedCount < (least?.servedCount ?? Infinity)) least = worker;
+    }
+    return least;
+  }
+
   /** Its files stay. */
   async closeShard(uuid: string, shardId: number): Promise<void> {
     const key = shardKey(uuid, shardId);
@@ -270,7 +307,7 @@ export class ThreadHost {
       },
       (error) => this.#log.error('a call from a worker failed', { error: describe(error) }),
     );
-    const worker: RunningWorker = { thread, port, alive: true };
+    const worker: RunningWorker = { thread, port, alive: true, servedCount: 0 };
     thread.on('error', (error) => {
       this.#log.error('a worker thread crashed', { worker: workerIndex, error: describe(error) });
     });

@@ -15,8 +15,22 @@ export type CallTable = Readonly<
 export type CallHandlers<Table extends CallTable> = {
   readonly [Kind in keyof Table]: (
     request: Table[Kind]['request'],
-  ) => Promise<Table[Kind]['answer']> | Table[Kind]['answer'];
+  ) =>
+    | Promise<Table[Kind]['answer'] | Handover<Table[Kind]['answer']>>
+    | Table[Kind]['answer']
+    | Handover<Table[Kind]['answer']>;
 };
+
+/** An answer whose buffers belong to the thread that asked afterwards, instead of being copied. */
+export class Handover<Body> {
+  readonly body: Body;
+  readonly transfer: readonly Transferable[];
+
+  constructor(body: Body, transfer: readonly Transferable[]) {
+    this.body = body;
+    this.transfer = transfer;
+  }
+}
 
 type Message =
   | { readonly type: 'call'; readonly id: number; readonly kind: string; readonly body: unknown }
@@ -121,7 +135,12 @@ export class ThreadPort<Outgoing extends CallTable, Incoming extends CallTable> 
       const handler = this.#handlers[kind];
       if (handler === undefined) throw new Error(`no handler for call ${kind}`);
       const pending = handler(body);
-      this.#post({ type: 'answer', id, body: await pending }, []);
+      const answer = await pending;
+      if (answer instanceof Handover) {
+        this.#post({ type: 'answer', id, body: answer.body }, answer.transfer);
+        return;
+      }
+      this.#post({ type: 'answer', id, body: answer }, []);
     } catch (error) {
       if (!(error instanceof RequestError)) this.#onFault(error);
       const code = error instanceof RequestError ? error.code : 'internal';

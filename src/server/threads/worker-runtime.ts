@@ -20,6 +20,7 @@ import type { Engine, ProcessReport, ProposalOutcome, RequestSeries } from '../e
 import { telemetryReport } from '../telemetry.ts';
 import { BrokenShard } from './broken-shard.ts';
 import { ControlCluster } from './control-cluster.ts';
+import { ControlPeerClient } from './control-peer-client.ts';
 import { ForeignShard, type OpenReader } from './foreign-shard.ts';
 import { returnMemorySoon } from './memory-return.ts';
 import {
@@ -33,8 +34,8 @@ import {
   type WorkerCalls,
 } from './messages.ts';
 import { OwnedShard } from './owned-shard.ts';
-import { replicaAccess } from './replica-access.ts';
-import { type PortLike, ThreadPort } from './thread-port.ts';
+import { PeerShards } from './peer-shards.ts';
+import { Handover, type PortLike, ThreadPort } from './thread-port.ts';
 
 /** What accepts clients on this thread; the API layer provides it. */
 export interface ClientListener {
@@ -63,6 +64,7 @@ export class WorkerRuntime implements Engine {
   readonly settings: Settings;
   readonly ownPeerId: PeerId;
   readonly cluster: ClusterAccess | null;
+  readonly #peerShards: PeerShards | null;
   readonly #options: WorkerRuntimeOptions;
   readonly #control: ThreadPort<ControlCalls, WorkerCalls>;
   readonly #listener: ClientListener;
@@ -99,6 +101,10 @@ export class WorkerRuntime implements Engine {
           return null;
         },
         change_state: (change) => this.#changeState(change),
+        serve_shard: async ({ collection, shardId, data }) => {
+          const answer = await this.#servingShards().serve(collection, shardId, data);
+          return new Handover(answer, [answer.buffer]);
+        },
         connect: ({ workerIndex, port: link }) => this.#connect(workerIndex, link),
         disconnect: ({ workerIndex }) => this.#disconnect(workerIndex),
         listen: () => this.#listener.listen(),
@@ -112,7 +118,27 @@ export class WorkerRuntime implements Engine {
       },
       reportFault,
     );
-    this.cluster = options.settings.cluster.enabled ? new ControlCluster(this.#control) : null;
+    const isPeer = options.settings.cluster.enabled;
+    this.cluster = isPeer ? new ControlCluster(this.#control) : null;
+    this.#peerShards = isPeer ? this.#createPeerShards() : null;
+  }
+
+  #createPeerShards(): PeerShards {
+    const { clock, timers, random } = this.#options.shardPorts;
+    return new PeerShards(this.ownPeerId, {
+      clock,
+      timers,
+      random,
+      client: new ControlPeerClient(this.#control),
+      collection: (uuid) => this.#collections.get(uuid),
+      local: (uuid, shardId) => this.#openShardOf(shardKey(uuid, shardId)),
+      propose: (command, timeoutMs) => this.propose(command, timeoutMs),
+      leadElsewhere: (uuid, shardId) => {
+        const link = this.#links.get(this.#foreign.get(shardKey(uuid, shardId))?.owner ?? -1);
+        if (link === undefined) return null;
+        return (record, options) => link.call('lead_update', { uuid, shardId, record, options });
+      },
+    });
   }
 
   // --- Engine ---
@@ -122,14 +148,18 @@ export class WorkerRuntime implements Engine {
   }
 
   shard(collectionUuid: string, shardId: number): ShardAccess {
-    const key = shardKey(collectionUuid, shardId);
-    const shard = this.#owned.get(key) ?? this.#foreign.get(key)?.shard ?? this.#broken.get(key);
-    if (this.cluster !== null) {
-      const collection = this.#collections.get(collectionUuid);
-      return replicaAccess(shard, { collection, shardId, ownPeerId: this.ownPeerId });
-    }
+    if (this.#peerShards !== null) return this.#peerShards.access(collectionUuid, shardId);
+    return this.localShard(collectionUuid, shardId);
+  }
+
+  localShard(collectionUuid: string, shardId: number): ShardAccess {
+    const shard = this.#openShardOf(shardKey(collectionUuid, shardId));
     if (shard !== undefined) return shard;
     throw new RequestError('unavailable', `shard ${shardId} is being opened or closed`);
+  }
+
+  #openShardOf(key: ShardKey): ShardAccess | undefined {
+    return this.#owned.get(key) ?? this.#foreign.get(key)?.shard ?? this.#broken.get(key);
   }
 
   propose(command: Command, timeoutMs: number): Promise<ProposalOutcome> {
@@ -225,6 +255,8 @@ export class WorkerRuntime implements Engine {
           this.#ownedShard(key).update(record, { wait, timeoutMs }),
         read_memory: (request) => this.#ownedShard(request.key).readMemory(request),
         info: ({ key }) => this.#ownedShard(key).info(),
+        lead_update: ({ uuid, shardId, record, options }) =>
+          this.#servingShards().lead({ uuid, shardId }, record, options),
       },
       reportFault,
     );
@@ -262,6 +294,11 @@ export class WorkerRuntime implements Engine {
     const shard = new ForeignShard(link, published, this.#options.openReader);
     this.#foreign.set(published.key, { owner, shard });
     return null;
+  }
+
+  #servingShards(): PeerShards {
+    if (this.#peerShards !== null) return this.#peerShards;
+    throw new RequestError('internal', 'Qdrant is running in standalone mode');
   }
 
   #ownedShard(key: ShardKey): OwnedShard {

@@ -1,0 +1,144 @@
+// The shards of a peer of a cluster as one of its worker threads sees them: requests of clients go
+// to all replicas of a shard, calls of other peers to the own one. A shard that is one local active
+// replica is used as it is, without anything in between.
+
+import type { PeerId } from '../../base/ids.ts';
+import { FailedReplicas, type ReplicaName } from '../../collection/failed-replicas.ts';
+import type { PeerClient } from '../../collection/peer-client.ts';
+import { ReplicatedShard, type ReplicatedShardParts } from '../../collection/replicated-shard.ts';
+import { serveShardCall } from '../../collection/serve-shard-call.ts';
+import type { ShardAccess, WriteOptions } from '../../collection/shard-access.ts';
+import type { Clock, Random, Timers } from '../../io/ports.ts';
+import type { CollectionState, ReplicaState } from '../../model/cluster-state.ts';
+import { RequestError } from '../../model/request-error.ts';
+import type { UpdateOutcome } from '../../shard/update-outcome.ts';
+import type { Engine } from '../engine.ts';
+import { InTurn } from './in-turn.ts';
+
+export interface PeerShardsPorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly client: PeerClient;
+  /** By uuid. */
+  readonly collection: (uuid: string) => CollectionState | undefined;
+  /** The own replica, whatever its state, if it is open. */
+  readonly local: (uuid: string, shardId: number) => ShardAccess | undefined;
+  readonly propose: Engine['propose'];
+  /** To the thread that owns the own replica of a shard; `null`: this one, or there is none. */
+  readonly leadElsewhere: (uuid: string, shardId: number) => ReplicatedShardParts['leadElsewhere'];
+}
+
+const proposalMs = 10_000;
+
+export class PeerShards {
+  readonly #ownPeerId: PeerId;
+  readonly #ports: PeerShardsPorts;
+  readonly #failed: FailedReplicas;
+  readonly #turns = new InTurn();
+
+  constructor(ownPeerId: PeerId, ports: PeerShardsPorts) {
+    this.#ownPeerId = ownPeerId;
+    this.#ports = ports;
+    this.#failed = new FailedReplicas({
+      timers: ports.timers,
+      stateOf: (replica) => this.#stateOf(replica),
+      proposeDead: (replica, fromState) => this.#proposeDead(replica, fromState),
+    });
+  }
+
+  access(uuid: string, shardId: number): ShardAccess {
+    const collection = this.#ports.collection(uuid);
+    const replicas = collection?.shards.get(shardId)?.replicas;
+    if (replicas?.size === 1 && replicas.get(this.#ownPeerId) === 'Active') {
+      const local = this.#ports.local(uuid, shardId);
+      if (local !== undefined) return local;
+    }
+    return this.#replicated(uuid, shardId);
+  }
+
+  /** What another peer asks of the replica here. */
+  serve(uuid: string, shardId: number, data: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+    const replicas = this.#ports.collection(uuid)?.shards.get(shardId)?.replicas;
+    return serveShardCall(data, {
+      shardId,
+      state: replicas?.get(this.#ownPeerId) ?? null,
+      local: this.#ports.local(uuid, shardId) ?? null,
+      lead: (record, options) => this.lead({ uuid, shardId }, record, options),
+    });
+  }
+
+  async lead(
+    shard: { readonly uuid: string; readonly shardId: number },
+    record: Uint8Array,
+    options: WriteOptions,
+  ): Promise<UpdateOutcome> {
+    return this.#replicated(shard.uuid, shard.shardId).lead(record, options);
+  }
+
+  #replicated(uuid: string, shardId: number): ReplicatedShard {
+    const { clock, timers, client, collection: find, local, leadElsewhere } = this.#ports;
+    const collection = find(uuid);
+    const replicas = collection?.shards.get(shardId)?.replicas;
+    if (collection === undefined || replicas === undefined) {
+      throw new RequestError('unavailable', `shard ${shardId} is being opened or closed`);
+    }
+    return new ReplicatedShard(
+      {
+        collection: uuid,
+        shardId,
+        ownPeerId: this.#ownPeerId,
+        replicas,
+        disabled: this.#failed.of(uuid, shardId, replicas),
+        params: collection.config.params,
+        local: local(uuid, shardId) ?? null,
+      },
+      {
+        client,
+        clock,
+        timers,
+        failed: this.#failed,
+        shuffle: (peers) => this.#shuffle(peers),
+        inTurn: (key, action) => this.#turns.run(key, action),
+        leadElsewhere: leadElsewhere(uuid, shardId),
+      },
+    );
+  }
+
+  #shuffle(peers: PeerId[]): readonly PeerId[] {
+    for (let last = peers.length - 1; last > 0; last -= 1) {
+      const other = this.#ports.random.uint32() % (last + 1);
+      const [a, b] = [peers[last], peers[other]];
+      if (a !== undefined && b !== undefined) [peers[last], peers[other]] = [b, a];
+    }
+    return peers;
+  }
+
+  #stateOf({ collection, shardId, peerId }: ReplicaName): ReplicaState | null {
+    return this.#ports.collection(collection)?.shards.get(shardId)?.replicas.get(peerId) ?? null;
+  }
+
+  /** A refusal is an answer: the state is another one by now, or the replica is the last one. */
+  async #proposeDead(replica: ReplicaName, fromState: ReplicaState | null): Promise<boolean> {
+    const { collection: uuid, shardId, peerId } = replica;
+    const collection = this.#ports.collection(uuid);
+    if (collection === undefined) return true;
+    try {
+      await this.#ports.propose(
+        {
+          kind: 'set_replica_state',
+          collection: collection.name,
+          shardId,
+          peerId,
+          state: 'Dead',
+          fromState,
+        },
+        proposalMs,
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof RequestError && error.code === 'wrong_input') return false;
+      throw error;
+    }
+  }
+}
