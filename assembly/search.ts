@@ -209,7 +209,7 @@ export function rescore(count: i32, heap: usize, k: i32, step: f32): i32 {
 }
 
 /** Enough to know how far exact scores and code scores may differ. */
-const RESCORED_MIN: i32 = 16;
+const RESCORED_MIN: i32 = 20;
 /** Rows that are on their way from memory while one is scored. */
 const ROWS_AHEAD: i32 = 4;
 
