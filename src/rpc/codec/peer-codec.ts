@@ -4,9 +4,6 @@
 // Decoding is total: any bytes give a value or a `CorruptBytesError`.
 
 import { unreachable } from '../../base/assert.ts';
-import { ByteReader, ByteWriter } from '../../base/bytes.ts';
-import type { PeerId } from '../../base/ids.ts';
-import type { PeerAnswer, PeerMessage, PeerRequest } from '../../cluster/peer-network.ts';
 import {
   readBoolean,
   readName,
@@ -15,6 +12,9 @@ import {
   writeName,
   writeOptionalText,
 } from '../../base/byte-fields.ts';
+import { ByteReader, ByteWriter } from '../../base/bytes.ts';
+import type { PeerId } from '../../base/ids.ts';
+import type { PeerAnswer, PeerMessage, PeerRequest } from '../../cluster/peer-network.ts';
 import {
   readCount,
   readPeerId,
@@ -131,6 +131,8 @@ export function encodePeerRequest(request: PeerRequest): BodyPieces {
       writer.utf8(request.collection);
       writer.u32(request.shardId);
       writeName(writer, effects, request.effect);
+      // So that columns of numbers in it can be used where they lie.
+      writer.align(4);
       return pieces(writer, request.data);
     case 'consensus_commit':
     case 'fetch_state':
@@ -172,6 +174,7 @@ function readPeerRequest(reader: ByteReader): PeerRequest {
       const collection = reader.utf8();
       const shardId = reader.u32();
       const effect = readName(reader, effects);
+      reader.align(4);
       return { kind, collection, shardId, effect, data: reader.view(reader.remaining) };
     }
     case 'consensus_commit':
@@ -211,6 +214,7 @@ export function encodePeerAnswer(answer: PeerAnswer): BodyPieces {
       writer.utf8(answer.message);
       return pieces(writer, null);
     case 'shard_answer':
+      writer.align(4);
       return pieces(writer, answer.data);
     default:
       return unreachable(answer);
@@ -242,6 +246,7 @@ function readPeerAnswer(reader: ByteReader): PeerAnswer {
     case 'refused':
       return { kind, message: reader.utf8() };
     case 'shard_answer':
+      reader.align(4);
       return { kind, data: reader.view(reader.remaining) };
     default:
       return unreachable(kind);

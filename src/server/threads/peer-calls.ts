@@ -33,10 +33,9 @@ export async function callPeer(
   }
 }
 
-/** A buffer of their own: what came from a socket may share one with much else. */
+/** A body from the wire has its buffer for itself. */
 function handedOver(bytes: Uint8Array): Handover<Uint8Array> {
-  const own = bytes.slice();
-  return new Handover(own, [own.buffer]);
+  return new Handover(bytes, [bytes.buffer as ArrayBuffer]);
 }
 
 /** The endpoint of a peer that serves its shards, too. */

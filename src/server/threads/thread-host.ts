@@ -225,12 +225,12 @@ export class ThreadHost {
     if (worker?.alive !== true) {
       throw new RequestError('unavailable', 'the thread that owns this shard is restarting');
     }
-    // A buffer of its own: what came from a socket may share one with much else.
-    const data = call.data.slice();
+    const { data } = call;
     worker.servedCount += 1;
     try {
       const request = { collection, shardId, data };
-      return await worker.port.call('serve_shard', request, [data.buffer]);
+      // A body from the wire has its buffer for itself.
+      return await worker.port.call('serve_shard', request, [data.buffer as ArrayBuffer]);
     } finally {
       worker.servedCount -= 1;
     }
