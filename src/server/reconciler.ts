@@ -36,6 +36,8 @@ interface Hosted extends HostedCollection {
   used: HostedCollection['used'];
   /** Nothing is left to be done for this very object. */
   settled: CollectionState | null;
+  /** The states of its replicas were looked at in this very object. */
+  announced: CollectionState | null;
 }
 
 export type PassOutcome =
@@ -84,8 +86,10 @@ export class Reconciler {
     await this.#parts.host.inTurn(async () => {
       await this.#meetUnknown(wanted);
       await this.#removeObsolete(wanted, attempt);
-      const all = [...wanted.collections.values()];
-      await inParallel(all, (collection) => attempt(() => this.#settle(collection, wanted)));
+      const changed = [...wanted.collections.values()].filter(
+        (collection) => this.#hosted.get(collection.name)?.settled !== collection,
+      );
+      await inParallel(changed, (collection) => attempt(() => this.#settle(collection, wanted)));
       await this.#parts.host.useState(wanted);
       await attempt(() => this.#saveAliases(wanted));
     });
@@ -227,7 +231,8 @@ export class Reconciler {
   #proposeStates(wanted: ClusterState): void {
     for (const collection of wanted.collections.values()) {
       const hosted = this.#hosted.get(collection.name);
-      if (hosted?.settled !== collection) continue;
+      if (hosted?.settled !== collection || hosted.announced === collection) continue;
+      hosted.announced = collection;
       for (const [shardId, { replicas }] of collection.shards) {
         const state = replicas.get(this.#ownPeerId);
         if (state !== undefined) this.#proposeState(collection, shardId, state);
@@ -253,6 +258,8 @@ export class Reconciler {
       .then(
         () => this.#lost.delete(key),
         (error: unknown) => {
+          const hosted = this.#hosted.get(collection.name);
+          if (hosted !== undefined) hosted.announced = null;
           this.#parts.log.warn('a replica could not be announced', { error: String(error) });
         },
       )
@@ -269,7 +276,7 @@ export function isLoadFault(error: unknown): error is ShardLoadError {
 function onDisk(saved: CollectionState): Hosted;
 function onDisk(saved: null, uuid: string): Hosted;
 function onDisk(saved: CollectionState | null, uuid = saved?.uuid ?? ''): Hosted {
-  return { uuid, saved, open: new Map(), used: null, settled: null };
+  return { uuid, saved, open: new Map(), used: null, settled: null, announced: null };
 }
 
 /** Opening shards waits for the disk; a few at once hide that, more would only fight. */
