@@ -276,11 +276,16 @@ class World {
     return up.length === 0 ? null : this.#prng.pick(up);
   }
 
-  #members(): readonly PeerId[] {
+  #newest(): ClusterNode | null {
     let newest: ClusterNode | null = null;
     for (const { node } of this.#up()) {
       if (node !== null && node.appliedIndex > (newest?.appliedIndex ?? 0)) newest = node;
     }
+    return newest;
+  }
+
+  #members(): readonly PeerId[] {
+    const newest = this.#newest();
     return newest === null ? [] : memberIds(newest.inspect().driver.raftStatus.membership);
   }
 
@@ -515,7 +520,17 @@ class World {
       return this.#stayCalm();
     }
     for (const machine of this.#machines) this.#ports.trace(describe(machine));
+    if (this.#isBeyondRepair()) return;
     this.#violation ??= new Violation('liveness', missing);
+  }
+
+  /** A removal that had long been under way, and a disk lost meanwhile: no majority is left. */
+  #isBeyondRepair(): boolean {
+    if (this.#lost === null) return false;
+    const newest = this.#newest();
+    const voters = newest?.inspect().driver.raftStatus.membership.voters ?? [];
+    const left = voters.filter((id) => this.#machines.some(({ peerId }) => peerId === id));
+    return left.length <= voters.length / 2;
   }
 
   #restartAll(): void {
