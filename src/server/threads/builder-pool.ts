@@ -185,9 +185,9 @@ export class BuilderPool {
       });
     });
     thread.on('exit', (exitCode) => {
+      port.fail('the builder thread stopped');
       if (this.#builders[index] !== builder) return;
       this.#builders[index] = null;
-      port.fail('the builder thread stopped');
       this.#log.error('a builder thread stopped', { builder: index, exitCode });
     });
     this.#builders[index] = builder;
