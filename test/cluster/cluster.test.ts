@@ -5,7 +5,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Ended } from '../process/octant-process.ts';
-import { OctantCluster, type Peer, until } from './octant-cluster.ts';
+import { OctantCluster, until } from './octant-cluster.ts';
 
 const vectors = { size: 2, distance: 'Dot' };
 let cluster: OctantCluster;
