@@ -317,10 +317,13 @@ export class RaftDriver {
   async #carryOut(): Promise<void> {
     this.#busySinceTick = this.#tickCount;
     const ready = this.#raft.ready();
-    for (const message of ready.messages) if (maySendBeforeSave(message)) this.#send(message);
+    const isEarly = removesNobody(ready)
+      ? maySendBeforeSave
+      : (message: Message): boolean => message.kind === 'snapshot';
+    for (const message of ready.messages) if (isEarly(message)) this.#send(message);
     await this.#save(ready);
     if (!this.isWorking) return;
-    for (const message of ready.messages) if (!maySendBeforeSave(message)) this.#send(message);
+    for (const message of ready.messages) if (!isEarly(message)) this.#send(message);
     if (ready.snapshot !== null) this.#ports.machine.restore(ready.snapshot);
     await this.#apply(ready.committed);
     if (!this.isWorking) return;
@@ -505,6 +508,18 @@ export class RaftDriver {
     this.#timer = null;
     this.#ports.afterRound();
   }
+}
+
+/**
+ * False where a change of the membership may become known as committed by this round. Who hears
+ * that it was removed takes no part any more, so by then the others must not need it to find that
+ * out: here it has to be on disk first.
+ */
+function removesNobody({ committed, hardState }: Ready): boolean {
+  if (committed.some(({ kind }) => kind === 'membership')) return false;
+  // Not all that is committed fits into this round.
+  const last = committed.at(-1);
+  return hardState === null || last === undefined || last.index === hardState.commitIndex;
 }
 
 function isFromLeader({ kind }: Message): boolean {

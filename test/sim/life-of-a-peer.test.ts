@@ -84,6 +84,23 @@ test('a peer removes itself; the last voter stays; unknown peers are gone alread
   assert.equal(refused.kind, 'refused');
 });
 
+test('who was removed is gone for good, so whoever is left needs nobody to know of it', async () => {
+  for (let seed = 11; seed < 19; seed += 1) {
+    const stage = new Stage(seed);
+    const [first, second] = await stage.cluster(2);
+    assert(first !== undefined && second !== undefined);
+    // The leader writes slowly, and dies as soon as the other one believes that it was removed.
+    first.diskMs = 1000;
+    void nodeOf(first).removePeer(second.peerId, 10_000);
+    await stage.until(() => nodeOf(second).status().thread.kind === 'stopped', 20_000);
+    first.crash('power');
+    first.diskMs = 0.5;
+    first.start(plain);
+    await stage.until(() => first.node?.status().leader === first.peerId, 5000);
+    await propose(stage, first, 'alone');
+  }
+});
+
 test('an empty disk at a known address: refused while the old peer has shards, else it is replaced', async () => {
   const stage = new Stage(5);
   const [first, second, third] = await stage.cluster(3);
