@@ -1,5 +1,5 @@
-// A decoded filter as bytes, for the way to another peer: nothing is parsed again there. Decoding is
-// total: any bytes give a filter or a `CorruptBytesError`.
+// A decoded filter as bytes, for the way to another peer: nothing is parsed again there. Decoding
+// is total: any bytes give a filter or a `CorruptBytesError`.
 
 import { unreachable } from '../../base/assert.ts';
 import { readBoolean, readName, writeBoolean, writeName } from '../../base/byte-fields.ts';

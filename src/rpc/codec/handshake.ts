@@ -2,8 +2,6 @@
 // `Welcome` or a refusal. Both start with the protocol version, and what follows it is read only by
 // who speaks that version. A refusal is text for people, the same in all versions.
 
-import { ByteReader, ByteWriter, CorruptBytesError } from '../../base/bytes.ts';
-import type { PeerId } from '../../base/ids.ts';
 import {
   readBoolean,
   readName,
@@ -12,6 +10,8 @@ import {
   writeName,
   writeOptionalText,
 } from '../../base/byte-fields.ts';
+import { ByteReader, ByteWriter, CorruptBytesError } from '../../base/bytes.ts';
+import type { PeerId } from '../../base/ids.ts';
 import { readPeerId } from './raft-message.ts';
 
 export const protocolVersion = 1;

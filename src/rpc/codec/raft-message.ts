@@ -4,6 +4,7 @@
 // is refused here. The data of entries and snapshots are views of the bytes that were read.
 
 import { unreachable } from '../../base/assert.ts';
+import { readBoolean, readName, writeBoolean, writeName } from '../../base/byte-fields.ts';
 import { type ByteReader, type ByteWriter, CorruptBytesError } from '../../base/bytes.ts';
 import { comparePeerIds, type LogIndex, type PeerId, type Term } from '../../base/ids.ts';
 import type { Membership } from '../../raft/membership.ts';
@@ -21,7 +22,6 @@ import {
   writeEntry,
   writeMembership,
 } from '../../storage/raft-log-codec.ts';
-import { readBoolean, readName, writeBoolean, writeName } from '../../base/byte-fields.ts';
 
 const kinds = [
   'append',
