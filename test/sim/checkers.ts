@@ -88,20 +88,18 @@ export class Checkers {
     this.#seen.set(node, seen);
   }
 
-  /** What a client was told about its proposal. */
-  checkAnswer(result: ProposalResult, token: string): void {
-    if (result.kind !== 'done') return;
+  /**
+   * What a client was told about its proposal; false while nobody is known to have committed it.
+   */
+  isProven(result: ProposalResult, token: string): boolean {
+    if (result.kind !== 'done') return true;
     const entry = this.#committed.get(result.index);
-    if (entry === undefined) {
-      throw new Violation(
-        'acknowledged is committed',
-        `${token} at ${result.index}, not committed`,
-      );
-    }
+    if (entry === undefined) return false;
     const found = new TextDecoder().decode(entry.data);
     if (entry.term !== result.term || !found.includes(token)) {
       throw new Violation('acknowledged is committed', `${token} at ${result.index}: ${found}`);
     }
+    return true;
   }
 
   #checkLeader(status: RaftStatus, entries: readonly Entry[]): void {

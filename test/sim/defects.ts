@@ -2,8 +2,9 @@
 
 import { soundRules } from '../../src/raft/quorum.ts';
 import type { CheckerName } from './checkers.ts';
+import { noDefects, usualLife } from './life.ts';
 import type { Defects } from './sim-machine.ts';
-import { live, noDefects, usualLife } from './world.ts';
+import { live } from './world.ts';
 
 export const defects = {
   'a vote is not persisted': { ...noDefects, forgetsVote: true },

@@ -7,7 +7,8 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type Faults, noFaults } from './faults.ts';
-import { live, usualLife } from './world.ts';
+import { usualLife } from './life.ts';
+import { live } from './world.ts';
 
 interface Job {
   readonly firstSeed: number;

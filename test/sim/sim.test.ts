@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defects, firstCaught } from './defects.ts';
 import { noFaults } from './faults.ts';
-import { live, usualLife } from './world.ts';
+import { usualLife } from './life.ts';
+import { live } from './world.ts';
 
 test('twenty lives of a minute each: nothing unsafe, and every cluster comes to rest', async () => {
   const sums = noFaults();

@@ -6,10 +6,10 @@ import type { ClusterNode } from '../../src/cluster/cluster-node.ts';
 import { usualLimits } from '../../src/cluster/timing.ts';
 import { Checkers } from './checkers.ts';
 import { noFaults } from './faults.ts';
+import { noDefects } from './life.ts';
 import { SimMachine, type StartFlags } from './sim-machine.ts';
 import { SimNetwork } from './sim-network.ts';
 import { VirtualTime } from './virtual-time.ts';
-import { noDefects } from './world.ts';
 
 export class Stage {
   readonly time = new VirtualTime();

@@ -6,47 +6,17 @@
 import type { PeerId } from '../../src/base/ids.ts';
 import { Prng } from '../../src/base/prng.ts';
 import type { ClusterNode, ProposalResult } from '../../src/cluster/cluster-node.ts';
-import { stateHash } from '../../src/cluster/state-hash.ts';
 import { memberIds } from '../../src/raft/membership.ts';
 import { Checkers, Violation } from './checkers.ts';
 import { randomCommand } from './commands.ts';
 import { describe, violationOf } from './describe.ts';
-import { type Faults, noFaults } from './faults.ts';
-import { type Defects, SimMachine } from './sim-machine.ts';
+import { noFaults } from './faults.ts';
+import type { Life, LifeOptions } from './life.ts';
+import { whatIsMissing } from './rest.ts';
+import { SimMachine } from './sim-machine.ts';
 import { fairWeather, SimNetwork } from './sim-network.ts';
 import { type Process, VirtualTime } from './virtual-time.ts';
 import { randomWeather } from './weather.ts';
-
-export const noDefects: Defects = { rules: null, forgetsVote: false, skipsSync: false };
-
-export interface LifeOptions {
-  readonly seed: number;
-  /** At most so many things are done to the cluster. */
-  readonly stepCount: number;
-  /** Time until everything is made well again. */
-  readonly stormMs: number;
-  /** `storm`: nothing but elections and power losses. */
-  readonly kind: 'mixed' | 'storm';
-  readonly defects: Defects;
-  readonly onTrace: ((text: string) => void) | null;
-}
-
-export const usualLife = {
-  stepCount: Number.POSITIVE_INFINITY,
-  stormMs: 45_000,
-  kind: 'mixed',
-  defects: noDefects,
-  onTrace: null,
-} as const;
-
-export interface Life {
-  readonly faults: Faults;
-  readonly violation: Violation | null;
-  readonly stepCount: number;
-  readonly simulatedMs: number;
-  /** Equal lives have equal ones. */
-  readonly traceHash: string;
-}
 
 export async function live(options: LifeOptions): Promise<Life> {
   const world = new World(options);
@@ -179,9 +149,10 @@ class World {
         const machine = this.#byProcess.get(process);
         if (machine !== undefined) this.#checkMachine(machine);
       }
-      for (const { result, token } of this.#answers.splice(0)) {
-        this.#checkers.checkAnswer(result, token);
-      }
+      // Whoever knew that it is committed may have ended by now: then others have to know it later.
+      this.#answers = this.#answers.filter(
+        ({ result, token }) => !this.#checkers.isProven(result, token),
+      );
       return true;
     } catch (error) {
       this.#violation = violationOf(error);
@@ -435,11 +406,19 @@ class World {
 
   #changeUri(): void {
     const machine = this.#pickUp();
-    if (machine === null) return;
+    if (machine === null || !this.#isEverybodyWhereAgreed()) return;
     this.faults.uriChanges += 1;
     machine.crash('kill');
     this.#serial += 1;
     this.#start(machine, null, `http://${machine.name}-${this.#serial}:6335/`);
+  }
+
+  /** Two that move at once may lose each other for good. */
+  #isEverybodyWhereAgreed(): boolean {
+    const peers = this.#newest()?.state().peers;
+    return this.#machines.every(
+      ({ peerId, uri }) => peers?.get(peerId) === undefined || peers.get(peerId)?.uri === uri,
+    );
   }
 
   /** Who was removed and is empty again, or a member that lost its disk: both join anew. */
@@ -514,10 +493,14 @@ class World {
     while (this.time.nowMs < endMs && this.#violation === null) {
       this.#restartAll();
       await this.#run(500);
-      missing = this.#whatIsMissing();
+      missing = whatIsMissing(this.#machines, this.#leaders());
       if (missing !== '' || this.#violation !== null) continue;
       await this.#takeLastChanges();
-      return this.#stayCalm();
+      await this.#stayCalm();
+      for (const { token } of this.#answers) {
+        this.#violation ??= new Violation('acknowledged is committed', `${token} is nowhere`);
+      }
+      return;
     }
     for (const machine of this.#machines) this.#ports.trace(describe(machine));
     if (this.#isBeyondRepair()) return;
@@ -541,44 +524,6 @@ class World {
       }
       if (!machine.isUp) this.#restartOne(machine);
     }
-  }
-
-  /** Empty once all members agree. */
-  #whatIsMissing(): string {
-    const leader = this.#leaders().toSorted(
-      (a, b) => (b.node?.status().term ?? 0) - (a.node?.status().term ?? 0),
-    )[0]?.node;
-    if (leader === undefined || leader === null) return 'no leader';
-    const { membership } = leader.inspect().driver.raftStatus;
-    // One that lost its disk stays a learner as long as it has shards.
-    const learners = membership.learners.filter((id) =>
-      this.#machines.some((m) => m.peerId === id),
-    );
-    if (learners.length > 0) return `learners ${learners.join()}`;
-    const hash = stateHash(leader.state());
-    for (const machine of this.#machines) {
-      const { node, name, peerId } = machine;
-      if (!membership.voters.includes(peerId)) {
-        const kind = node?.status().thread.kind;
-        if (node === null || kind === 'stopped' || !this.#canAsk(node)) continue;
-        return `${name} does not know of its removal`;
-      }
-      if (node === null) return `${name} is down: ${machine.startError}`;
-      if (!node.isWorking) return `${name} has stopped`;
-      if (node.appliedIndex !== leader.appliedIndex) return `${name} is behind`;
-      if (stateHash(node.state()) !== hash) return `${name} differs`;
-    }
-    return '';
-  }
-
-  /** Does it know where anybody is who could tell it? */
-  #canAsk(node: ClusterNode): boolean {
-    return this.#up().some(
-      (one) =>
-        one.node !== node &&
-        one.node?.isWorking === true &&
-        node.state().peers.get(one.peerId)?.uri === one.uri,
-    );
   }
 
   /** Each member gets a change through; it may try again. */
