@@ -87,7 +87,7 @@ async function measureKills(cluster: OctantCluster): Promise<void> {
 async function createUntilTaken(peer: Peer, name: string): Promise<void> {
   await until(async () => {
     const body = { ...collection, shard_number: 1 };
-    const answer = await peer.call('PUT', `/collections/${name}?timeout=1`, body);
+    const answer = await peer.call('PUT', `/collections/${name}`, body);
     return answer.status === 200 || answer.status === 409 ? null : answer.text;
   });
 }

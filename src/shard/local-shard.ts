@@ -57,6 +57,7 @@ export class LocalShard {
     if (options.schema !== null) shard.#agreeOn(options.schema);
     parts.optimizer.wake();
     void parts.indexes.reconcile();
+    parts.check.start();
     return shard;
   }
 
@@ -233,13 +234,14 @@ export class LocalShard {
   }
 
   info(): ShardInfo {
-    const { set, optimizer, queue, worker } = this.#parts;
+    const { set, optimizer, queue, worker, check } = this.#parts;
+    const failure = worker.failure ?? check.damage;
     const segments = segmentReports(set);
     const reports = new Map(segments.map((report) => [report.uuid, report]));
     const { default_segment_number: wanted } = set.config.optimizer;
     return {
-      status: worker.failure === null ? optimizer.status() : 'red',
-      optimizerError: worker.failure ?? optimizer.error,
+      status: failure === null ? optimizer.status() : 'red',
+      optimizerError: failure ?? optimizer.error,
       pointCount: segments.reduce((sum, segment) => sum + segment.pointCount, 0),
       indexedVectorCount: segments.reduce((sum, { indexedVectorCount: n }) => sum + n, 0),
       // The reference keeps `default_segment_number` segments to append to, and tests and users
@@ -270,11 +272,11 @@ export class LocalShard {
   }
 
   async #close(): Promise<void> {
-    const { queue, worker, optimizer, indexes, wal, set } = this.#parts;
+    const { queue, worker, optimizer, indexes, wal, set, check } = this.#parts;
     this.#flushTimer.stop();
     queue.openGate();
     const stopped = worker.stop();
-    const closed = Promise.all([optimizer.close(), indexes.close()]);
+    const closed = Promise.all([optimizer.close(), indexes.close(), check.stop()]);
     await stopped;
     // They are in the log and will be applied at the next start.
     for (const { lsn, settle } of queue.abandon()) {

@@ -5,6 +5,7 @@ import { PublishedSegment } from '../segment/published-segment.ts';
 import { loadSegment } from '../segment/segment-files.ts';
 import type { Wal } from '../storage/wal.ts';
 import { UpdateApplier } from './apply.ts';
+import { BackgroundCheck } from './background-check.ts';
 import { Committer } from './committer.ts';
 import { Gate } from './gate.ts';
 import { Optimizer } from './optimizer.ts';
@@ -28,6 +29,7 @@ export interface ShardParts {
   readonly optimizer: Optimizer;
   readonly indexes: PayloadIndexes;
   readonly gate: Gate;
+  readonly check: BackgroundCheck;
 }
 
 export async function openParts(
@@ -76,7 +78,8 @@ async function assemble(
   });
   const gate = new Gate();
   const worker = new UpdateWorker({ queue, applier, indexes, optimizer, gate, logger }, appliedLsn);
-  return { wal, set, views, queue, worker, optimizer, indexes, gate };
+  const check = new BackgroundCheck(set, ports);
+  return { wal, set, views, queue, worker, optimizer, indexes, gate, check };
 }
 
 function createOpener(

@@ -102,11 +102,18 @@ export async function readColumn(
   }
 }
 
-/** Reads everything and throws `CorruptFileError` at the first block that differs. */
-export async function verifyColumn(disk: Disk, path: string): Promise<ColumnHeader> {
+/**
+ * Reads everything and throws `CorruptFileError` at the first block that differs. `goesOn` is asked
+ * before each block.
+ */
+export async function verifyColumn(
+  disk: Disk,
+  path: string,
+  goesOn: () => boolean = () => true,
+): Promise<ColumnHeader> {
   const column = openColumn(disk, path);
   try {
-    await column.verify();
+    await column.verify(goesOn);
     return column.header;
   } finally {
     column.close();
@@ -210,10 +217,10 @@ export class ColumnFile {
     }
   }
 
-  async verify(): Promise<void> {
+  async verify(goesOn: () => boolean): Promise<void> {
     const table = await this.#readTable();
     const buffer = new Uint8Array(Math.min(blockBytes, this.header.dataBytes));
-    for (let index = 0; index < table.length / 4; index += 1) {
+    for (let index = 0; index < table.length / 4 && goesOn(); index += 1) {
       const at = index * blockBytes;
       const bytes = buffer.subarray(0, Math.min(blockBytes, this.header.dataBytes - at));
       await this.read(at, bytes);

@@ -57,6 +57,15 @@ async function fill(client: RestClient, name: string): Promise<void> {
   await client.result('POST', `${path}/points/delete?wait=true`, { points: [3, 6, 9] });
 }
 
+async function untilStatus(client: RestClient, path: string, wanted: string): Promise<void> {
+  for (let tries = 0; tries < 1000; tries += 1) {
+    const { status } = await client.result<Info>('GET', path);
+    if (status === wanted) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.fail(`${path} did not become ${wanted}`);
+}
+
 before(async () => {
   original = await OctantProcess.create();
   await original.start();
@@ -196,6 +205,25 @@ test('a flipped byte in what is read on demand: who asks for it is told, nobody 
   assert.match(changed.text, /payload\.column/);
   assert.equal((await client.result<Info>('GET', '/collections/victim')).status, 'red');
   assert.doesNotMatch(copy.output, /crashed|because of a bug/);
+  client.close();
+  assert.equal(await copy.stop(), 0);
+});
+
+test('a flipped byte in vectors that stay on disk is found without being asked for', async () => {
+  const copy = await copied();
+  await copy.start();
+  const client = new RestClient(copy.port);
+  const path = '/collections/victim';
+  await client.result('PATCH', path, { vectors: { '': { on_disk: true } } });
+  await untilStatus(client, path, 'green');
+  assert.equal(await copy.stop(), 0);
+  for (const file of segmentFiles(copy)) {
+    if (file.endsWith('-rows.column')) flip(file, Math.floor(readFileSync(file).length / 2));
+  }
+  await copy.start();
+  await untilStatus(client, path, 'red');
+  assert.match(copy.output, /rows\.column.*checksum mismatch|checksum mismatch.*rows\.column/);
+  await expectWhole(client, 'bystander');
   client.close();
   assert.equal(await copy.stop(), 0);
 });

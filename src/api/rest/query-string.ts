@@ -44,7 +44,7 @@ export class QueryString {
     if (text === null) return null;
     const word = allowed.find((candidate) => candidate === text);
     if (word !== undefined) return word;
-    const list = allowed.map((word) => `\`${word}\``).join(', ');
+    const list = allowed.map((one) => `\`${one}\``).join(', ');
     throw queryFault(`unknown variant \`${text}\`, expected one of ${list}`);
   }
 }
