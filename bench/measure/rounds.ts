@@ -9,6 +9,8 @@ import { median } from './report.ts';
 export interface Target {
   readonly name: string;
   readonly pid: number;
+  /** All processes that take part in the answers, if there are more than one. */
+  readonly pids?: readonly number[];
   readonly port: number;
   readonly requestsPath: string;
 }
@@ -52,11 +54,15 @@ export async function measureRates(
 }
 
 async function measureRound(load: Load, target: Target, plan: RoundPlan): Promise<Round> {
-  const { port, pid, requestsPath } = target;
+  const { port, requestsPath, pids = [target.pid] } = target;
   const { connectionCount, roundMs } = plan;
-  const cpuBefore = cpuSeconds(pid);
+  const cpuBefore = cpuOf(pids);
   const result = await load.run({ port, connectionCount, requestsPath, durationMs: roundMs });
-  return { ...result, serverCpuSeconds: cpuSeconds(pid) - cpuBefore };
+  return { ...result, serverCpuSeconds: cpuOf(pids) - cpuBefore };
+}
+
+function cpuOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
 }
 
 function rateOf(rounds: readonly Round[]): Rate {

@@ -7,6 +7,7 @@ import type { PeerId } from '../base/ids.ts';
 import type { Clock, Timers } from '../io/ports.ts';
 import type { CollectionParams } from '../model/collection-config.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
+import { isReadable } from '../model/replica-rules.ts';
 import { errorPrefixes, RequestError } from '../model/request-error.ts';
 import { updatesOnlyExisting } from '../model/update-codec.ts';
 import type { ShardInfo } from '../shard/shard-info.ts';
@@ -48,9 +49,10 @@ export interface ReplicatedShardParts {
   /** One after the other for each shard. */
   readonly inTurn: <Result>(shard: string, action: () => Promise<Result>) => Promise<Result>;
   /** To the thread of this peer that leads the shard; `null`: this one does. */
-  readonly leadElsewhere:
-    | ((record: Uint8Array, options: WriteOptions) => Promise<UpdateOutcome>)
-    | null;
+  readonly leadElsewhere: (
+    collection: string,
+    shardId: number,
+  ) => ((record: Uint8Array, options: WriteOptions) => Promise<UpdateOutcome>) | null;
 }
 
 /** A read that has no answer by then asks one more replica. */
@@ -68,10 +70,34 @@ export class ReplicatedShard implements ShardAccess {
 
   // --- reads
 
-  async read(
+  read(
     request: ShardReadRequest,
     timeoutMs: number,
     consistency: ReadConsistency = 1,
+  ): Promise<ShardReadAnswer> {
+    const local = consistency === 1 ? this.#readableLocal() : null;
+    if (local === null) return this.#readPlanned(request, timeoutMs, consistency);
+    // What most reads are: as if there were no other replica, unless this one fails.
+    return local.read(request, timeoutMs).catch((error: unknown) => {
+      if (!(error instanceof RequestError) || !isTransient(error.code)) throw error;
+      if (error.code === 'timeout') throw error;
+      return this.#readPlanned(request, timeoutMs, consistency);
+    });
+  }
+
+  /** The own replica if it alone is asked at first. */
+  #readableLocal(): ShardAccess | null {
+    const { local, ownPeerId, replicas, disabled, params } = this.#place;
+    const state = replicas.get(ownPeerId);
+    if (state === undefined || !isReadable(state) || disabled.has(ownPeerId)) return null;
+    const asksMore = (params.read_fan_out_factor ?? 0) + (params.read_fan_out_delay_ms ?? 0) > 0;
+    return asksMore ? null : local;
+  }
+
+  async #readPlanned(
+    request: ShardReadRequest,
+    timeoutMs: number,
+    consistency: ReadConsistency,
   ): Promise<ShardReadAnswer> {
     const plan = planRead(this.#place, consistency, this.#parts.shuffle);
     if (plan.kind === 'empty') return emptyAnswer(request);
@@ -134,10 +160,10 @@ export class ReplicatedShard implements ShardAccess {
 
   /** As the leader: one at a time, in an order that is then the same for all replicas. */
   lead(record: Uint8Array, options: WriteOptions): Promise<UpdateOutcome> {
-    const { leadElsewhere, inTurn } = this.#parts;
-    if (leadElsewhere !== null) return leadElsewhere(record, options);
     const { collection, shardId } = this.#place;
-    return inTurn(`${collection}/${shardId}`, () => this.#fanOut(record, options));
+    const elsewhere = this.#parts.leadElsewhere(collection, shardId);
+    if (elsewhere !== null) return elsewhere(record, options);
+    return this.#parts.inTurn(`${collection}/${shardId}`, () => this.#fanOut(record, options));
   }
 
   async #ordered(

@@ -86,7 +86,7 @@ export class FakeReplicas {
         timers: this.#timers,
         shuffle: (peers) => peers,
         inTurn: (_key, action) => action(),
-        leadElsewhere: null,
+        leadElsewhere: () => null,
       },
     );
   }

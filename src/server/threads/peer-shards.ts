@@ -26,7 +26,7 @@ export interface PeerShardsPorts {
   readonly local: (uuid: string, shardId: number) => ShardAccess | undefined;
   readonly propose: Engine['propose'];
   /** To the thread that owns the own replica of a shard; `null`: this one, or there is none. */
-  readonly leadElsewhere: (uuid: string, shardId: number) => ReplicatedShardParts['leadElsewhere'];
+  readonly leadElsewhere: ReplicatedShardParts['leadElsewhere'];
 }
 
 const proposalMs = 10_000;
@@ -35,6 +35,7 @@ export class PeerShards {
   readonly #ownPeerId: PeerId;
   readonly #ports: PeerShardsPorts;
   readonly #failed: FailedReplicas;
+  readonly #parts: ReplicatedShardParts;
   readonly #turns = new InTurn();
 
   constructor(ownPeerId: PeerId, ports: PeerShardsPorts) {
@@ -45,6 +46,16 @@ export class PeerShards {
       stateOf: (replica) => this.#stateOf(replica),
       proposeDead: (replica, fromState) => this.#proposeDead(replica, fromState),
     });
+    const { client, clock, timers, leadElsewhere } = ports;
+    this.#parts = {
+      client,
+      clock,
+      timers,
+      failed: this.#failed,
+      shuffle: (peers) => this.#shuffle(peers),
+      inTurn: (key, action) => this.#turns.run(key, action),
+      leadElsewhere,
+    };
   }
 
   access(uuid: string, shardId: number): ShardAccess {
@@ -77,8 +88,7 @@ export class PeerShards {
   }
 
   #replicated(uuid: string, shardId: number): ReplicatedShard {
-    const { clock, timers, client, collection: find, local, leadElsewhere } = this.#ports;
-    const collection = find(uuid);
+    const collection = this.#ports.collection(uuid);
     const replicas = collection?.shards.get(shardId)?.replicas;
     if (collection === undefined || replicas === undefined) {
       throw new RequestError('unavailable', `shard ${shardId} is being opened or closed`);
@@ -91,17 +101,9 @@ export class PeerShards {
         replicas,
         disabled: this.#failed.of(uuid, shardId, replicas),
         params: collection.config.params,
-        local: local(uuid, shardId) ?? null,
+        local: this.#ports.local(uuid, shardId) ?? null,
       },
-      {
-        client,
-        clock,
-        timers,
-        failed: this.#failed,
-        shuffle: (peers) => this.#shuffle(peers),
-        inTurn: (key, action) => this.#turns.run(key, action),
-        leadElsewhere: leadElsewhere(uuid, shardId),
-      },
+      this.#parts,
     );
   }
 
