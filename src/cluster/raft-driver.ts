@@ -27,6 +27,8 @@ import {
   type RaftLimits,
   raftOptions,
   reportedTicksMax,
+  restSilenceTicksMax,
+  restTicks,
   silenceWhileBusyTicksMax,
 } from './timing.ts';
 
@@ -93,6 +95,8 @@ export class RaftDriver {
   #isRunning = false;
   #timer: TimerHandle | null = null;
   #tickedAtMs = 0;
+  /** The timer that waits was set for so many. */
+  #timedTicks = 1;
   #tickCount = 0;
   /** When the `Ready` in hand was taken; `null` between two. */
   #busySinceTick: number | null = null;
@@ -235,13 +239,24 @@ export class RaftDriver {
   }
 
   #schedule(): void {
-    this.#timer = this.#ports.timers.setTimeout(() => this.#onTimer(), this.#options.tickMs);
+    this.#timedTicks = this.#isCalm() ? restTicks : 1;
+    const delayMs = this.#timedTicks * this.#options.tickMs;
+    this.#timer = this.#ports.timers.setTimeout(() => this.#onTimer(), delayMs);
+  }
+
+  /** Nothing is expected of the next tick alone: fewer wake-ups are all there is to gain. */
+  #isCalm(): boolean {
+    return (
+      !this.#isRunning &&
+      this.#raft.status().leaderId !== null &&
+      this.silenceTicks < restSilenceTicksMax
+    );
   }
 
   #onTimer(): void {
     if (!this.isWorking) return;
     const elapsedMs = this.#ports.clock.monotonicMs() - this.#tickedAtMs;
-    if (elapsedMs < 3 * this.#options.tickMs) return this.#tick();
+    if (elapsedMs < (this.#timedTicks + 2) * this.#options.tickMs) return this.#tick();
     // The loop stood still, so what others sent meanwhile still waits in the sockets: hear it
     // first.
     const tick = async (): Promise<void> => {

@@ -12,6 +12,12 @@ import type { RaftOptions } from '../raft/state.ts';
 export const heartbeatTicks = 2;
 const electionTicks = 10;
 
+/** Between two looks at the clock of a peer in a calm cluster: as often as heartbeats come. */
+export const restTicks = heartbeatTicks;
+
+/** A leader that was silent for longer may be lost, and from there on every tick counts. */
+export const restSilenceTicksMax = 2 * heartbeatTicks;
+
 /** Of one look at the clock: a stall alone must not look like the silence of a leader. */
 export const reportedTicksMax = electionTicks - 5;
 
