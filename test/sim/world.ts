@@ -534,6 +534,8 @@ class World {
       if (members.includes(machine.peerId)) open.set(`last-${machine.name}-`, machine);
     }
     for (let attempt = 0; attempt < 3 && open.size > 0; attempt += 1) {
+      // An orderly stop that began before all was well may have ended only now.
+      this.#restartAll();
       for (const [token, { node }] of open) {
         void node?.propose({ kind: 'nop', token }, lastProposeMs).then((result) => {
           this.#answers.push({ result, token });
