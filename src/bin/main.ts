@@ -10,7 +10,7 @@ import type { Logger } from '../io/ports.ts';
 import { DiskError, type DiskLock } from '../io/ports.ts';
 import { CatalogStore } from '../server/catalog-store.ts';
 import { PeerChanges } from '../server/cluster-changes.ts';
-import { createWire, normalUri, startNode } from '../server/cluster-start.ts';
+import { createWire, newInstanceId, normalUri, startNode } from '../server/cluster-start.ts';
 import { readConfigFile } from '../server/config/config-file.ts';
 import { loadSettings } from '../server/config/load-settings.ts';
 import type { Settings } from '../server/config/settings.ts';
@@ -65,10 +65,11 @@ async function main(): Promise<void> {
   const ownPeerId = identity.peerId;
   const storagePath = settings.storage.storage_path;
   const store = new CatalogStore({ storagePath, ownPeerId }, { disk, log });
-  const host = createHost(settings, ownPeerId, { store, log });
+  const instanceId = newInstanceId(random);
+  const host = createHost(settings, { peerId: ownPeerId, instanceId }, { store, log });
   // Until the workers run, a timer may be all that this process waits for.
   const isStarting = setInterval(() => undefined, 60_000);
-  const parts = { host, store, log };
+  const parts = { host, store, log, instanceId };
   const control = settings.cluster.enabled
     ? await createPeer({ settings, options }, identity, parts)
     : new Control(host, {
@@ -95,6 +96,7 @@ interface NodeParts {
   readonly host: ThreadHost;
   readonly store: CatalogStore;
   readonly log: Logger;
+  readonly instanceId: string;
 }
 
 /** Comes back once this process is part of its cluster, or ends it. */
@@ -112,7 +114,9 @@ async function createPeer(
     isReinit: options.reinit,
   };
   // TLS files that cannot be used are a fault of the configuration, not of consensus.
-  const wire = createWire({ settings, flags }, identity, ports);
+  const { peerId } = identity;
+  const self = { peerId, instanceId: parts.instanceId, uri: flags.uri };
+  const wire = createWire(settings, self, ports);
   try {
     const node = await startNode({ settings, flags }, { wire, identity }, ports);
     const view = new StateFileView(identity, ports);
@@ -125,7 +129,7 @@ async function createPeer(
       timers: ports.timers,
       show: (changed) => view.show(changed),
     });
-    return new Control(parts.host, { kind: 'peer', changes, network: wire });
+    return new Control(parts.host, { kind: 'peer', changes });
   } catch (error) {
     return failConsensus(error, log);
   }
@@ -150,7 +154,7 @@ function readCommandLine(): RunOptions {
 
 function createHost(
   settings: Settings,
-  ownPeerId: PeerId,
+  self: { readonly peerId: PeerId; readonly instanceId: string },
   parts: { readonly store: CatalogStore; readonly log: Logger },
 ): ThreadHost {
   const { store, log } = parts;
@@ -172,7 +176,14 @@ function createHost(
     {
       workerCount,
       spawnWorker: (workerIndex) => {
-        const start: WorkerStart = { workerIndex, ownPeerId, slotCount, cpuCount, settings };
+        const start: WorkerStart = {
+          workerIndex,
+          ownPeerId: self.peerId,
+          instanceId: self.instanceId,
+          slotCount,
+          cpuCount,
+          settings,
+        };
         return new Worker(new URL('./worker.ts', import.meta.url), { workerData: start });
       },
       toleratesLoadErrors: settings.storage.handle_collection_load_errors,

@@ -7,9 +7,11 @@ import { NativeClock, NativeRandom, NativeTimers } from '../io/native/native-clo
 import { NativeDisk } from '../io/native/native-disk.ts';
 import { kernelSupport } from '../kernels/exports.ts';
 import { PublishedSegment } from '../segment/published-segment.ts';
+import { createWire } from '../server/cluster-start.ts';
 import { Log } from '../server/log.ts';
 import { returnMemorySoon } from '../server/threads/memory-return.ts';
 import type { WorkerStart } from '../server/threads/messages.ts';
+import { WirePeerClient } from '../server/threads/wire-peer-client.ts';
 import { WorkerRuntime } from '../server/threads/worker-runtime.ts';
 
 /** Running requests get this long when the node stops. */
@@ -18,7 +20,8 @@ const queueCountMaxDefault = 1_000_000;
 const queueBytesMax = 256 * 1024 * 1024;
 
 assert(parentPort !== null, 'this file is the entry of a worker thread');
-const { workerIndex, ownPeerId, slotCount, cpuCount, settings } = workerData as WorkerStart;
+const start = workerData as WorkerStart;
+const { workerIndex, ownPeerId, slotCount, cpuCount, settings } = start;
 const logs = new Log(settings);
 const log = logs.logger('octant');
 const disk = new NativeDisk();
@@ -27,6 +30,20 @@ const disk = new NativeDisk();
 if (workerIndex === 0) {
   const { relaxedSimd, reason } = kernelSupport();
   if (!relaxedSimd) log.warn(reason);
+}
+
+const ports = {
+  clock: new NativeClock(),
+  timers: new NativeTimers(),
+  random: new NativeRandom(),
+};
+
+function createPeerClient(): WirePeerClient | null {
+  if (!settings.cluster.enabled) return null;
+  // Nobody tells this thread that a peer is back: it looks again soon.
+  const limits = { backoffMaxMs: 500 };
+  const self = { peerId: ownPeerId, instanceId: start.instanceId, uri: null, limits };
+  return new WirePeerClient(createWire(settings, self, { ...ports, log }));
 }
 
 new WorkerRuntime(parentPort, {
@@ -56,10 +73,9 @@ new WorkerRuntime(parentPort, {
     PublishedSegment.open(segment, { slot: workerIndex, disk, schema, indexingThresholdKb }),
   shardPorts: {
     disk,
-    clock: new NativeClock(),
-    timers: new NativeTimers(),
-    random: new NativeRandom(),
+    ...ports,
     logger: log,
   },
+  peers: createPeerClient(),
 });
 returnMemorySoon();

@@ -12,7 +12,7 @@ export interface WireLimits {
   readonly strangersCountMax: number;
   /** All others that came in. */
   readonly connectionsCountMax: number;
-  /** Of one peer that came in: three are in use, more are left-overs. */
+  /** Of one peer that came in: two of its control and one of each worker, more are left-overs. */
   readonly connectionsPerPeerMax: number;
   /** The largest frame that is read. */
   readonly frameBytesMax: number;
@@ -61,8 +61,8 @@ export const defaultLimits: WireLimits = {
   connectMs: 2_000,
   handshakeMs: 5_000,
   strangersCountMax: 256,
-  connectionsCountMax: 2_048,
-  connectionsPerPeerMax: 16,
+  connectionsCountMax: 16_384,
+  connectionsPerPeerMax: 1_024,
   frameBytesMax: 8 * MiB,
   chunkBytes: 256 * KiB,
   controlBytesMax: MiB,

@@ -1,10 +1,13 @@
 // From settings and flags to a running peer: the wire, then consensus, which joins or founds a
 // cluster or comes back to the one it is in. What cannot succeed is a `ClusterStartError`.
 
+import type { PeerId } from '../base/ids.ts';
 import { ClusterNode } from '../cluster/cluster-node.ts';
 import { type ClusterNodePorts, ClusterStartError } from '../cluster/node-types.ts';
 import type { Logger } from '../io/ports.ts';
+import type { WireLimits } from '../rpc/limits.ts';
 import { PeerWire } from '../rpc/peer-wire.ts';
+import type { WirePorts } from '../rpc/wire-context.ts';
 import type { Settings } from './config/settings.ts';
 import type { PeerIdentityFile } from './peer-identity.ts';
 import { apiVersion } from './services/version.ts';
@@ -25,22 +28,28 @@ export function normalUri(text: string): string {
   return new URL(complete).href;
 }
 
+/** Names one life of this process to other peers; all its threads say the same. */
+export function newInstanceId(random: ClusterPorts['random']): string {
+  const instance = new Uint8Array(8);
+  random.fill(instance);
+  return Buffer.from(instance).toString('hex');
+}
+
+export interface WireSelf {
+  readonly peerId: PeerId;
+  readonly instanceId: string;
+  readonly uri: string | null;
+  readonly limits?: Partial<WireLimits>;
+}
+
 /** Throws what the wire says about TLS files that cannot be used. */
-export function createWire(
-  { settings, flags }: { readonly settings: Settings; readonly flags: ClusterFlags },
-  identity: PeerIdentityFile,
-  ports: ClusterPorts,
-): PeerWire {
+export function createWire(settings: Settings, self: WireSelf, ports: WirePorts): PeerWire {
   const { cluster, service, tls } = settings;
   const { p2p, consensus } = cluster;
   if (p2p.port === null) throw new ClusterStartError('cluster.p2p.port is not set');
-  const instance = new Uint8Array(8);
-  ports.random.fill(instance);
   return new PeerWire(
     {
-      peerId: identity.peerId,
-      instanceId: Buffer.from(instance).toString('hex'),
-      uri: flags.uri,
+      ...self,
       version: apiVersion,
       host: service.host,
       port: p2p.port,
@@ -48,6 +57,7 @@ export function createWire(
       limits: {
         connectMs: cluster.connection_timeout_ms,
         queueCountMax: Math.max(1, consensus.max_message_queue_size),
+        ...self.limits,
       },
     },
     ports,

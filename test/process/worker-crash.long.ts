@@ -64,6 +64,7 @@ class Node {
           const workerData: WorkerStart = {
             workerIndex,
             ownPeerId: 1n,
+            instanceId: 'one',
             slotCount,
             cpuCount: 2,
             settings,

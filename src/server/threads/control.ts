@@ -3,11 +3,9 @@
 // client's body or a vector.
 
 import type { Command } from '../../cluster/commands.ts';
-import type { PeerNetwork } from '../../cluster/peer-network.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 import type { ProposalOutcome } from '../engine.ts';
-import { callPeer } from './peer-calls.ts';
 import type { ThreadHost } from './thread-host.ts';
 
 /** Who decides what the state is. */
@@ -27,22 +25,16 @@ export class Control {
   readonly #host: ThreadHost;
   readonly #changes: StateChanges;
   readonly #cluster: ClusterChanges | null;
-  readonly #network: PeerNetwork | null;
 
   constructor(
     host: ThreadHost,
     node:
       | { readonly kind: 'standalone'; readonly changes: StateChanges }
-      | {
-          readonly kind: 'peer';
-          readonly changes: ClusterChanges;
-          readonly network: PeerNetwork;
-        },
+      | { readonly kind: 'peer'; readonly changes: ClusterChanges },
   ) {
     this.#host = host;
     this.#changes = node.changes;
     this.#cluster = node.kind === 'peer' ? node.changes : null;
-    this.#network = node.kind === 'peer' ? node.network : null;
   }
 
   /** Everything is loaded and every worker listens when this resolves. */
@@ -58,7 +50,6 @@ export class Control {
         await this.#peer().removePeer(peerId, timeoutMs);
         return null;
       },
-      peer_call: (call) => callPeer(this.#peerNetwork(), call),
       is_ready: ({ timeoutMs }) => this.#peer().isReady(timeoutMs),
       peer_telemetry: ({ detailsLevel, timeoutMs }) =>
         this.#peer().peerTelemetry(detailsLevel, timeoutMs),
@@ -72,11 +63,6 @@ export class Control {
     if (graceful) await this.#host.drain();
     await this.#cluster?.stop();
     await this.#host.stop();
-  }
-
-  #peerNetwork(): PeerNetwork {
-    if (this.#network !== null) return this.#network;
-    throw new RequestError('internal', 'Qdrant is running in standalone mode');
   }
 
   #peer(): ClusterChanges {

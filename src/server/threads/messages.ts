@@ -85,15 +85,6 @@ export type ControlCalls = {
     request: { detailsLevel: number; timeoutMs: number };
     answer: ReadonlyMap<PeerId, string>;
   };
-  /** To a replica on another peer: the bytes of its answer, or the reason why there is none. */
-  peer_call: {
-    request: ShardCallRequest & {
-      readonly peerId: PeerId;
-      readonly effect: 'read' | 'update';
-      readonly timeoutMs: number;
-    };
-    answer: Uint8Array | string;
-  };
   build: { request: { jobId: string; job: BuildJob }; answer: BuildResult };
   cancel_build: { request: { jobId: string }; answer: null };
 };
@@ -148,6 +139,8 @@ export interface PublishedView {
 export interface WorkerStart {
   readonly workerIndex: number;
   readonly ownPeerId: PeerId;
+  /** Of this life of the process. */
+  readonly instanceId: string;
   /** Kernel scratch slots of a segment: one for each worker and builder. */
   readonly slotCount: number;
   readonly cpuCount: number;

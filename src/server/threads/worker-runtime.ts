@@ -20,7 +20,6 @@ import type { Engine, ProcessReport, ProposalOutcome, RequestSeries } from '../e
 import { telemetryReport } from '../telemetry.ts';
 import { BrokenShard } from './broken-shard.ts';
 import { ControlCluster } from './control-cluster.ts';
-import { ControlPeerClient } from './control-peer-client.ts';
 import { ForeignShard, type OpenReader } from './foreign-shard.ts';
 import { returnMemorySoon } from './memory-return.ts';
 import {
@@ -36,6 +35,7 @@ import {
 import { OwnedShard } from './owned-shard.ts';
 import { PeerShards } from './peer-shards.ts';
 import { Handover, type PortLike, ThreadPort } from './thread-port.ts';
+import type { WirePeerClient } from './wire-peer-client.ts';
 
 /** What accepts clients on this thread; the API layer provides it. */
 export interface ClientListener {
@@ -53,6 +53,8 @@ export interface WorkerRuntimeOptions {
   readonly createListener: (engine: Engine) => ClientListener;
   readonly openReader: OpenReader;
   readonly shardPorts: Omit<LocalShardPorts, 'views' | 'builder'>;
+  /** `null`: the node stands alone. */
+  readonly peers: WirePeerClient | null;
 }
 
 /** A change that all peers agreed on is handed to the shard within this time, or again. */
@@ -118,18 +120,18 @@ export class WorkerRuntime implements Engine {
       },
       reportFault,
     );
-    const isPeer = options.settings.cluster.enabled;
-    this.cluster = isPeer ? new ControlCluster(this.#control) : null;
-    this.#peerShards = isPeer ? this.#createPeerShards() : null;
+    const { peers } = options;
+    this.cluster = peers === null ? null : new ControlCluster(this.#control);
+    this.#peerShards = peers === null ? null : this.#createPeerShards(peers);
   }
 
-  #createPeerShards(): PeerShards {
+  #createPeerShards(client: WirePeerClient): PeerShards {
     const { clock, timers, random } = this.#options.shardPorts;
     return new PeerShards(this.ownPeerId, {
       clock,
       timers,
       random,
-      client: new ControlPeerClient(this.#control),
+      client,
       collection: (uuid) => this.#collections.get(uuid),
       local: (uuid, shardId) => this.#openShardOf(shardKey(uuid, shardId)),
       propose: (command, timeoutMs) => this.propose(command, timeoutMs),
@@ -229,6 +231,7 @@ export class WorkerRuntime implements Engine {
     this.#collections = new Map(
       [...collections.values()].map((collection) => [collection.uuid, collection]),
     );
+    this.#options.peers?.useState(this.#state);
     return null;
   }
 
