@@ -10,10 +10,11 @@ import type { WalConfig } from '../model/collection-config.ts';
 import { RequestError } from '../model/request-error.ts';
 import { decodeUpdate } from '../model/update-codec.ts';
 import { CorruptFileError } from '../storage/corrupt-file.ts';
-import { joinPath, parentPath } from '../storage/file-path.ts';
+import { joinPath } from '../storage/file-path.ts';
 import { readManifest } from '../storage/manifest.ts';
 import { Wal } from '../storage/wal.ts';
 import type { UpdateApplier } from './apply.ts';
+import { createShardFiles } from './new-shard.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { PayloadIndexes } from './payload-indexes.ts';
 
@@ -21,25 +22,23 @@ const MiB = 1024 * 1024;
 const progressEveryMs = 10_000;
 
 /**
- * The log first: a new shard gets its log before its manifest, so a manifest without a log is
- * always damage, however early a crash came.
+ * A shard has its log as soon as it has a manifest, so a manifest without a log is always damage,
+ * however early a crash came.
  */
 export async function openLog(
   directory: string,
   config: WalConfig,
   { disk, logger }: { readonly disk: Disk; readonly logger: Logger },
 ): Promise<Wal> {
-  if (!disk.exists(directory)) {
-    disk.makeDir(directory);
-    // Or a power loss could take the whole shard. Directories further up belong to the caller.
-    await disk.syncDir(parentPath(directory));
-  }
+  const isNew = !disk.exists(directory);
+  if (isNew) await createShardFiles(disk, directory);
   const manifest = await readManifest(disk, directory);
   const { wal, tail } = await Wal.open(disk, joinPath(directory, 'wal'), {
     capacityBytes: config.wal_capacity_mb * MiB,
     closedKeptCount: config.wal_retain_closed,
     appliedLsn: manifest?.walAppliedLsn ?? 0,
     createIfMissing: manifest === null,
+    isNew,
   });
   if (tail.cut !== null) {
     const { wasDurable, ...cut } = tail.cut;

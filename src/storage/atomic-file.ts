@@ -22,7 +22,7 @@ const checksumAt = 16;
 const temporarySuffix = '.tmp';
 
 export async function writeAtomic(disk: Disk, path: string, content: AtomicContent): Promise<void> {
-  await replaceFile(disk, path, [encodeHeader(content), content.body]);
+  await replaceFile(disk, path, [encodeAtomicHeader(content), content.body]);
 }
 
 /** `null` when there is no such file. Throws `CorruptFileError` for a wrong magic or checksum. */
@@ -133,7 +133,8 @@ function removeIfPossible(disk: Disk, path: string): void {
   }
 }
 
-function encodeHeader(content: AtomicContent): Uint8Array {
+/** What stands before the body. */
+export function encodeAtomicHeader(content: AtomicContent): Uint8Array {
   assert(content.magic.length === 4, `magic ${content.magic} has not 4 characters`);
   const writer = new ByteWriter(headerBytes);
   writer.bytes(new TextEncoder().encode(content.magic));

@@ -3,8 +3,8 @@
 // of old ones. A segment directory that it does not name is garbage, removed by `sweep`.
 // Directory: `<shard>/manifest` and `<shard>/segments/<segment id>/`.
 import { assert } from '../base/assert.ts';
-import type { Disk } from '../io/ports.ts';
-import { readAtomic, writeAtomic } from './atomic-file.ts';
+import type { Disk, DiskFile } from '../io/ports.ts';
+import { encodeAtomicHeader, readAtomic, writeAtomic } from './atomic-file.ts';
 import { CorruptFileError } from './corrupt-file.ts';
 import { joinPath } from './file-path.ts';
 
@@ -130,6 +130,20 @@ export class ManifestStore {
       await this.#disk.removeTree(joinPath(segmentsPath(this.#directory), name));
     }
     return garbage;
+  }
+}
+
+/** An empty manifest in a directory that counts only once the file that is returned is synced. */
+export function createManifest(disk: Disk, directory: string): DiskFile {
+  disk.makeDir(segmentsPath(directory));
+  const body = encodeManifest(emptyManifest);
+  const file = disk.open(manifestPath(directory), 'create');
+  try {
+    file.writeManyNow(0, [encodeAtomicHeader({ magic: manifestMagic, version, body }), body]);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }
 

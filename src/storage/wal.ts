@@ -42,6 +42,8 @@ export interface WalOptions {
    * shard and for one that came from a snapshot. Without this it is a `CorruptFileError`.
    */
   readonly createIfMissing: boolean;
+  /** It was created just now, and what `createWal` made is durable. */
+  readonly isNew?: boolean;
 }
 
 export interface WalTail {
@@ -104,9 +106,11 @@ export class Wal {
       try {
         checkReach(directory, log, Math.max(ackedLsn, options.appliedLsn));
         await settleTail(disk, directory, log);
-        // The last life may have ended between a rename and its sync.
-        await disk.syncDir(directory);
-        await disk.syncDir(parentPath(directory));
+        if (options.isNew !== true) {
+          // The last life may have ended between a rename and its sync.
+          await disk.syncDir(directory);
+          await disk.syncDir(parentPath(directory));
+        }
       } catch (error) {
         for (const file of log.open) file.close();
         throw error;
@@ -366,6 +370,13 @@ export class Wal {
 }
 
 /** A new log; its header is durable before it gets its final name. */
+/** An empty log in a directory that counts only once the file that is returned is synced. */
+export function createWal(disk: Disk, directory: string): RecordFile {
+  disk.makeDir(directory);
+  const path = joinPath(directory, walFileName(1, sealedSuffix));
+  return RecordFile.create(disk, path, { firstLsn: 1, previousFirstLsn: 0, previousChecksum: 0 });
+}
+
 async function createLog(disk: Disk, directory: string, options: WalOptions): Promise<FoundLog> {
   if (!options.createIfMissing) {
     const reason = `no log here, but records up to ${options.appliedLsn} were written`;
