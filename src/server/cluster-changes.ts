@@ -38,6 +38,7 @@ export interface ClusterChangesParts {
 }
 
 const retryMs = 1_000;
+const handOverMs = 1_000;
 const ownProposalMs = 10_000;
 /** A peer that joins has the state within this time, or goes on without. */
 const firstStateMs = 15_000;
@@ -101,6 +102,8 @@ export class PeerChanges implements ClusterChanges {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#wake?.();
+    // While the others can still be told: they need not wait for silence then.
+    await this.#node.handOver(handOverMs);
     await this.#parts.close();
     await this.#node.stop();
     await this.#looping;
