@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { OctantCluster, type Peer, until } from './octant-cluster.ts';
 
 const seed = Number(process.env['OCTANT_SEED'] ?? Date.now() % 1_000_000);
-const roundCount = Number(process.env['OCTANT_ROUNDS'] ?? 100);
+const roundCount = Number(process.env['OCTANT_KILL_ROUNDS'] ?? 100);
 const vectors = { size: 2, distance: 'Dot' };
 
 /** Small and good enough for choosing whom to kill. */
