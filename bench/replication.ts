@@ -33,7 +33,7 @@ const upserts = load.prepare(upsertRequests(data));
 const searches = load.prepare(searchRequests(data, { ef: 64, filterName: '' }));
 
 async function create(caller: Caller, replicationFactor: number): Promise<void> {
-  await caller.result('PUT', `${path}?timeout=30`, {
+  await caller.result('PUT', path, {
     vectors: { size: data.dimension, distance: 'Cosine' },
     shard_number: 1,
     replication_factor: replicationFactor,

@@ -40,7 +40,7 @@ export function askReplicas<Answer>(
       answers.push(answer);
       if (answers.length === required) end(() => resolve(answers));
     };
-    const fail = (error: unknown): void => {
+    const fail = (error: Error): void => {
       if (isOver) return;
       if (!(error instanceof RequestError) || !isTransient(error.code)) {
         end(() => reject(error));

@@ -12,6 +12,7 @@ import {
   leaderOf,
   mayDisable,
   planRead,
+  type ReplicaOutcome,
   type ReplicaSetView,
   updateTargets,
 } from './replica-set.ts';
@@ -217,20 +218,7 @@ test('for all sets: nobody is asked who may not answer, and an accepted write is
         const rules = { writeConsistencyFactor: factor, isUpdateOnly: false };
         const { outcome, deactivated } = decideWrite(view, outcomes, rules);
         if (outcome.status === 'failed') return;
-        const done = outcomes.filter((one) => one.outcome.status !== 'failed');
-        const isTruth = ({ peerId }: { readonly peerId: PeerId }) =>
-          isSourceOfTruth(view.replicas.get(peerId) ?? 'Dead');
-        assert.ok(done.some(isTruth));
-        const need = Math.min(factor, view.replicas.size);
-        assert.ok(done.length === outcomes.length || done.length >= need);
-        const isSure = done.some((one) => one.outcome.status === 'completed');
-        for (const { peerId, outcome: one } of outcomes) {
-          const isTold = deactivated.includes(peerId);
-          assert.ok(!isTold || one.status === 'failed');
-          const isActive = view.replicas.get(peerId) === 'Active';
-          if (!isActive || one.status !== 'failed') continue;
-          assert.equal(isTold, isSure || isTransient(one.code));
-        }
+        assertAccepted(view, outcomes, { deactivated, factor });
       },
     ),
   );
@@ -243,4 +231,23 @@ function assertUsable(
 ): void {
   assert.ok(!view.disabled.has(peerId));
   assert.ok(may(view.replicas.get(peerId) ?? 'Dead'));
+}
+
+function assertAccepted(
+  view: ReplicaSetView,
+  outcomes: readonly ReplicaOutcome[],
+  { deactivated, factor }: { readonly deactivated: readonly PeerId[]; readonly factor: number },
+): void {
+  const done = outcomes.filter((one) => one.outcome.status !== 'failed');
+  assert.ok(done.some(({ peerId }) => isSourceOfTruth(view.replicas.get(peerId) ?? 'Dead')));
+  const need = Math.min(factor, view.replicas.size);
+  assert.ok(done.length === outcomes.length || done.length >= need);
+  const isSure = done.some((one) => one.outcome.status === 'completed');
+  for (const { peerId, outcome } of outcomes) {
+    const isTold = deactivated.includes(peerId);
+    assert.ok(!isTold || outcome.status === 'failed');
+    const isActive = view.replicas.get(peerId) === 'Active';
+    if (!isActive || outcome.status !== 'failed') continue;
+    assert.equal(isTold, isSure || isTransient(outcome.code));
+  }
 }

@@ -243,9 +243,10 @@ export class ReplicatedShard implements ShardAccess {
   /** True once the cluster has agreed on all of them. */
   async #deactivate(peers: readonly PeerId[], waitMs: number): Promise<boolean> {
     const { collection, shardId, replicas } = this.#place;
-    const agreed = peers.map((peerId) => {
+    const agreed = peers.map((peerId): Promise<boolean> => {
       const state = replicas.get(peerId);
-      if (state === undefined || !mayDisable(this.#place, peerId)) return false;
+      const isKept = state === undefined || !mayDisable(this.#place, peerId);
+      if (isKept) return Promise.resolve(false);
       return this.#parts.failed.deactivate({ collection, shardId, peerId }, state, waitMs);
     });
     return (await Promise.all(agreed)).every((isAgreed) => isAgreed);

@@ -82,7 +82,8 @@ function splitSelector(selector: PointSelector, ring: HashRing): readonly (Point
   });
 }
 
-function selectPoints(batch: PointBatch, positions: readonly number[]): PointBatch {
+/** The points at these positions of a batch, in their order. */
+export function selectPoints(batch: PointBatch, positions: readonly number[]): PointBatch {
   const ids = positions.flatMap((position) => batch.ids[position] ?? []);
   const vectors = batch.vectors.map((column) => selectRows(column, positions));
   const offsets = new Uint32Array(positions.length + 1);
