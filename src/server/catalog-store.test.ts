@@ -24,7 +24,7 @@ test('collections come back as they were, but for what only a cluster has', asyn
   const disk = new FakeDisk();
   const store = await emptyStore(disk, 1n);
   for (const collection of fullState.collections.values()) {
-    await store.prepare(collection);
+    store.makeDirectory(collection);
     await store.saveCollection(collection, 'some cluster');
   }
   const { collections } = (await store.load()).state;
@@ -41,7 +41,7 @@ test('a node that lost its identity takes over its replicas', async () => {
   const collection = fullState.collections.get('tenants');
   assert.ok(collection !== undefined);
   const store = await emptyStore(disk, 1n);
-  await store.prepare(collection);
+  store.makeDirectory(collection);
   await store.saveCollection(collection, null);
   const { collections } = (await (await emptyStore(disk, 77n)).load()).state;
   const replicas = collections.get('tenants')?.shards.get(2)?.replicas;

@@ -76,6 +76,8 @@ export class CatalogStore {
   readonly #ownPeerId: PeerId;
   readonly #log: Logger;
   #removedShardCount = 0;
+  /** Collections whose directories a power loss could take. */
+  readonly #unsynced = new Set<string>();
 
   constructor(
     options: { readonly storagePath: string; readonly ownPeerId: PeerId },
@@ -110,8 +112,11 @@ export class CatalogStore {
     return { state: { ...emptyClusterState, collections, aliases }, clusterIds };
   }
 
-  /** Makes room for a new collection: its directory exists and is empty afterwards. */
-  async prepare(collection: CollectionState): Promise<void> {
+  /**
+   * Makes room for a new collection: its directory exists and is empty afterwards. It is durable
+   * once the collection is saved.
+   */
+  makeDirectory(collection: Pick<CollectionState, 'name' | 'uuid'>): void {
     const { name } = collection;
     if (new TextEncoder().encode(name).length > directoryNameBytesMax) {
       throw new RequestError(
@@ -123,9 +128,9 @@ export class CatalogStore {
       throw new RequestError('wrong_input', `Collection name cannot be "${name}"`);
     }
     const path = this.#collectionPath(name);
-    if (this.#disk.exists(path)) await this.#moveAway(path, `left-over-${collection.uuid}`);
+    this.#moveAway(path, `left-over-${collection.uuid}`);
     this.#disk.makeDir(path);
-    await this.#disk.syncDir(`${this.#root}/collections`);
+    this.#unsynced.add(name);
   }
 
   /** `clusterId`: of the cluster that agreed on it, `null` for a node that stands alone. */
@@ -134,11 +139,13 @@ export class CatalogStore {
       ...encodeCollection(collection, this.#ownPeerId),
       ...(clusterId === null ? {} : { cluster_id: clusterId }),
     };
-    await writeJsonAtomic(
-      this.#disk,
-      `${this.#collectionPath(collection.name)}/config.json`,
-      stored,
-    );
+    const path = `${this.#collectionPath(collection.name)}/config.json`;
+    const isDirectoryNew = this.#unsynced.has(collection.name);
+    await Promise.all([
+      writeJsonAtomic(this.#disk, path, stored),
+      isDirectoryNew ? this.#disk.syncDir(`${this.#root}/collections`) : undefined,
+    ]);
+    if (isDirectoryNew) this.#unsynced.delete(collection.name);
   }
 
   async saveAliases(aliases: ReadonlyMap<string, string>): Promise<void> {
@@ -147,8 +154,16 @@ export class CatalogStore {
   }
 
   /** The collection is gone when this resolves; its files are erased by `sweepDeleted`. */
-  async removeCollection({ name, uuid }: Pick<CollectionState, 'name' | 'uuid'>): Promise<void> {
-    await this.#moveAway(this.#collectionPath(name), uuid);
+  async removeCollection(collection: Pick<CollectionState, 'name' | 'uuid'>): Promise<void> {
+    this.dropCollection(collection);
+    await this.#disk.syncDir(`${this.#root}/collections`);
+  }
+
+  /** It may be back after a power loss: for those who know then that it must go again. */
+  dropCollection({ name, uuid }: Pick<CollectionState, 'name' | 'uuid'>): void {
+    // A second try, after a sync that failed, finds it moved already.
+    this.#moveAway(this.#collectionPath(name), uuid);
+    this.#unsynced.delete(name);
   }
 
   /** One shard is gone when this resolves; its files are erased by `sweepDeleted`. */
@@ -188,10 +203,8 @@ export class CatalogStore {
     return `${this.#root}/collections/${name}`;
   }
 
-  async #moveAway(path: string, name: string): Promise<void> {
-    // A second try, after a sync that failed, finds it moved already.
+  #moveAway(path: string, name: string): void {
     if (this.#disk.exists(path)) this.#disk.rename(path, `${this.#root}/.deleted/${name}`);
-    await this.#disk.syncDir(`${this.#root}/collections`);
   }
 
   async #loadCollection(name: string): Promise<{

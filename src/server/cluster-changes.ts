@@ -67,6 +67,7 @@ export class PeerChanges implements ClusterChanges {
     this.#reconciler = new Reconciler(node.peerId, {
       host,
       store,
+      timers: parts.timers,
       log,
       propose: (command) => this.#proposeOwn(command),
     });
@@ -107,6 +108,7 @@ export class PeerChanges implements ClusterChanges {
     await this.#parts.close();
     await this.#node.stop();
     await this.#looping;
+    await this.#reconciler.saveAll();
   }
 
   /** What is committed is applied, and there is a state at all. */

@@ -50,7 +50,7 @@ function hostedAs(wanted: CollectionState): HostedCollection {
 
 function words(hosted: HostedCollection, wanted: CollectionState): readonly string[] {
   return stepsFor(hosted, wanted, own).map((step) => {
-    if (step.kind === 'save') return 'save';
+    if (step.kind === 'save' || step.kind === 'save_later') return step.kind;
     const operation = step.kind === 'change_index' ? ` ${step.operation.kind}` : '';
     return `${step.kind} ${step.shardId}${operation}`;
   });
@@ -88,20 +88,28 @@ test('settings and indexes reach the shards that are open', () => {
   assert.deepEqual(words(hostedAs(before), changed), [
     'update_config 0',
     'update_config 2',
-    'save',
+    'save_later',
   ]);
   const keyword: PayloadFieldSchema = { dataType: 'keyword', params: null };
   const indexed = { ...before, schema: new Map([['city', keyword]]) };
   assert.deepEqual(words(hostedAs(before), indexed), [
     'change_index 0 create_index',
     'change_index 2 create_index',
-    'save',
+    'save_later',
   ]);
   assert.deepEqual(words(hostedAs(indexed), before), [
     'change_index 0 delete_index',
     'change_index 2 delete_index',
-    'save',
+    'save_later',
   ]);
+});
+
+test('what others do to their replicas, and collections without own ones, can be saved later', () => {
+  const before = wantedWith({ 0: [1n], 1: [2n] });
+  const moved = wantedWith({ 0: [1n, 3n], 1: [3n] });
+  assert.deepEqual(words(hostedAs(before), moved), ['save_later']);
+  const nothing = { uuid: 'u', saved: null, open: new Map(), used: null };
+  assert.deepEqual(words(nothing, wantedWith({ 0: [2n], 1: [3n] })), ['save_later']);
 });
 
 test('a collection goes with its uuid, whatever has its name now', () => {

@@ -33,7 +33,10 @@ export type ReconcileStep =
       readonly shardId: number;
       readonly operation: IndexOperation;
     }
-  | { readonly kind: 'save' };
+  /** Before anybody hears of new replicas: a shard that is on disk without it is taken for garbage. */
+  | { readonly kind: 'save' }
+  /** The file is older than the state, and nothing on this peer rests on the difference. */
+  | { readonly kind: 'save_later' };
 
 /** Hosted collections that are none any more, or others of the same name. */
 export function obsoleteNames(
@@ -66,8 +69,28 @@ export function stepsFor(
     ...kept.flatMap((shardId) =>
       operations.map((operation) => ({ kind: 'change_index', shardId, operation }) as const),
     ),
-    ...(isDeepStrictEqual(hosted.saved, wanted) ? [] : [{ kind: 'save' } as const]),
+    ...saving(hosted, wanted, ownPeerId),
   ];
+}
+
+function saving(
+  { saved }: HostedCollection,
+  wanted: CollectionState,
+  ownPeerId: PeerId,
+): readonly ReconcileStep[] {
+  if (isDeepStrictEqual(ownSerials(saved, ownPeerId), ownSerials(wanted, ownPeerId))) {
+    return isDeepStrictEqual(saved, wanted) ? [] : [{ kind: 'save_later' }];
+  }
+  return [{ kind: 'save' }];
+}
+
+function ownSerials(
+  collection: CollectionState | null,
+  ownPeerId: PeerId,
+): readonly (readonly [number, number])[] {
+  return [...(collection?.shards ?? [])].flatMap(([shardId, { serial, replicas }]) =>
+    replicas.has(ownPeerId) ? [[shardId, serial] as const] : [],
+  );
 }
 
 type Schema = CollectionState['schema'];

@@ -6,11 +6,13 @@
 // Order within a pass, for the reasons of standalone-changes.ts:
 //   workers forget what goes → it is closed and renamed away → new and changed collections →
 //   workers know the state → aliases → replicas become active
+//
+// The log of consensus is the truth, so what only shows it is written between passes, at leisure.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { PeerId } from '../base/ids.ts';
 import type { Command } from '../cluster/commands.ts';
-import type { Logger } from '../io/ports.ts';
+import type { Logger, Timers } from '../io/ports.ts';
 import type { ClusterState, CollectionState, ReplicaState } from '../model/cluster-state.ts';
 import { encodeUpdate } from '../model/update-codec.ts';
 import type { Catalog, CatalogStore } from './catalog-store.ts';
@@ -25,12 +27,15 @@ import { ShardLoadError, type ThreadHost } from './threads/thread-host.ts';
 export interface ReconcilerParts {
   readonly host: ThreadHost;
   readonly store: CatalogStore;
+  readonly timers: Timers;
   readonly log: Logger;
   /** Rejects when nothing came of it, and sees to it that there is another pass then. */
   readonly propose: (command: Command) => Promise<void>;
 }
 
 interface Hosted extends HostedCollection {
+  /** It has its own directory. */
+  hasDirectory: boolean;
   saved: CollectionState | null;
   readonly open: Map<number, number>;
   used: HostedCollection['used'];
@@ -56,6 +61,11 @@ export class Reconciler {
   readonly #proposed = new Set<string>();
   /** Own shards that should have had files and had none. */
   readonly #lost = new Set<string>();
+  /** Their files are older than the state. */
+  readonly #unsaved = new Set<string>();
+  #isSaving = false;
+  #clusterId: string | null = null;
+  #sweeping: 'no' | 'now' | 'again' = 'no';
 
   constructor(ownPeerId: PeerId, parts: ReconcilerParts) {
     this.#ownPeerId = ownPeerId;
@@ -84,16 +94,18 @@ export class Reconciler {
       });
     };
     await this.#parts.host.inTurn(async () => {
+      this.#clusterId = wanted.clusterId;
       await this.#meetUnknown(wanted);
       await this.#removeObsolete(wanted, attempt);
       const changed = [...wanted.collections.values()].filter(
         (collection) => this.#hosted.get(collection.name)?.settled !== collection,
       );
-      await inParallel(changed, (collection) => attempt(() => this.#settle(collection, wanted)));
+      await inParallel(changed, (collection) => attempt(() => this.#settle(collection)));
       await this.#parts.host.useState(wanted);
       await attempt(() => this.#saveAliases(wanted));
     });
     this.#proposeStates(wanted);
+    this.#saveSoon();
     return errors.length === 0 ? { kind: 'done' } : { kind: 'incomplete', errors };
   }
 
@@ -105,7 +117,7 @@ export class Reconciler {
       if (agreed === undefined) continue;
       this.#unknown.delete(name);
       if (agreed.uuid === collection.uuid) {
-        this.#hosted.set(name, onDisk(null, collection.uuid));
+        this.#hosted.set(name, { ...notSaved(collection.uuid), hasDirectory: true });
         continue;
       }
       const path = await this.#parts.store.setAside(collection);
@@ -128,51 +140,103 @@ export class Reconciler {
     const collections = new Map(host.state.collections);
     for (const name of names) collections.delete(name);
     await host.useState({ ...host.state, collections });
-    for (const name of names) {
+    await inParallel(names, async (name) => {
       const hosted = this.#hosted.get(name);
-      if (hosted === undefined) continue;
+      if (hosted === undefined) return;
       await attempt(async () => {
         for (const shardId of hosted.open.keys()) await host.closeShard(hosted.uuid, shardId);
         hosted.open.clear();
-        await store.removeCollection({ name, uuid: hosted.uuid });
+        if (hosted.hasDirectory) store.dropCollection({ name, uuid: hosted.uuid });
         this.#hosted.delete(name);
+        this.#unsaved.delete(name);
       });
-    }
+    });
     this.#sweep();
   }
 
+  /** One sweep at a time, and one more when something was removed meanwhile. */
   #sweep(): void {
-    this.#parts.store.sweepDeleted().catch((error: unknown) => {
-      this.#parts.log.error('cannot erase removed files yet', { error: String(error) });
+    const isRunning = this.#sweeping !== 'no';
+    this.#sweeping = isRunning ? 'again' : 'now';
+    if (isRunning) return;
+    this.#parts.store
+      .sweepDeleted()
+      .catch((error: unknown) => {
+        this.#parts.log.error('cannot erase removed files yet', { error: String(error) });
+      })
+      .finally(() => {
+        const isDue = this.#sweeping === 'again';
+        this.#sweeping = 'no';
+        if (isDue) this.#sweep();
+      });
+  }
+
+  // --- files that only show what is agreed ---
+
+  #saveSoon(delayMs = saveDelayMs): void {
+    if (this.#isSaving || this.#unsaved.size === 0) return;
+    this.#isSaving = true;
+    const save = async (): Promise<void> => {
+      const before = new Set(this.#unsaved);
+      await this.saveAll();
+      this.#isSaving = false;
+      const hasFailed = before.intersection(this.#unsaved).size > 0;
+      this.#saveSoon(hasFailed ? saveAgainDelayMs : saveDelayMs);
+    };
+    this.#parts.timers.setTimeout(() => void save(), delayMs);
+  }
+
+  async saveAll(): Promise<void> {
+    const waiting = [...this.#unsaved];
+    for (let at = 0; at < waiting.length; at += parallelCountMax) {
+      const some = waiting.slice(at, at + parallelCountMax);
+      // Between two slices there may be a pass, and before a removal nobody may write here again.
+      await this.#parts.host.inTurn(() => inParallel(some, (name) => this.#saveUnsaved(name)));
+    }
+  }
+
+  async #saveUnsaved(name: string): Promise<void> {
+    const hosted = this.#hosted.get(name);
+    const collection = hosted?.settled ?? null;
+    if (hosted === undefined || collection === null || !this.#unsaved.delete(name)) return;
+    await this.#save(hosted, collection).catch((error: unknown) => {
+      this.#unsaved.add(name);
+      this.#parts.log.warn('a collection could not be saved', { name, error: String(error) });
     });
+  }
+
+  async #save(hosted: Hosted, collection: CollectionState): Promise<void> {
+    this.#makeDirectory(hosted, collection);
+    await this.#parts.store.saveCollection(collection, this.#clusterId);
+    hosted.saved = collection;
+  }
+
+  #makeDirectory(hosted: Hosted, collection: CollectionState): void {
+    if (hosted.hasDirectory) return;
+    this.#parts.store.makeDirectory(collection);
+    hosted.hasDirectory = true;
   }
 
   // --- what comes or changes ---
 
-  async #settle(wanted: CollectionState, { clusterId }: ClusterState): Promise<void> {
+  async #settle(wanted: CollectionState): Promise<void> {
     const { name, uuid } = wanted;
     let hosted = this.#hosted.get(name);
     if (hosted?.settled === wanted) return;
     if (hosted !== undefined && hosted.uuid !== uuid) throw new Error(`${name} is still removed`);
     if (hosted === undefined) {
-      await this.#parts.store.prepare(wanted);
-      hosted = onDisk(null, uuid);
+      hosted = notSaved(uuid);
       this.#hosted.set(name, hosted);
     }
     for (const step of stepsFor(hosted, wanted, this.#ownPeerId)) {
-      await this.#carryOut(step, hosted, { collection: wanted, clusterId });
+      await this.#carryOut(step, hosted, wanted);
     }
     hosted.used = wanted;
     hosted.settled = wanted;
   }
 
-  async #carryOut(
-    step: ReconcileStep,
-    hosted: Hosted,
-    wanted: { readonly collection: CollectionState; readonly clusterId: string | null },
-  ): Promise<void> {
+  async #carryOut(step: ReconcileStep, hosted: Hosted, collection: CollectionState): Promise<void> {
     const { host, store } = this.#parts;
-    const { collection } = wanted;
     switch (step.kind) {
       case 'drop_shard':
         await host.closeShard(collection.uuid, step.shardId);
@@ -190,8 +254,10 @@ export class Reconciler {
         await host.updateShard(collection.uuid, step.shardId, encodeUpdate(step.operation));
         return;
       case 'save':
-        await store.saveCollection(collection, wanted.clusterId);
-        hosted.saved = collection;
+        this.#unsaved.delete(collection.name);
+        return this.#save(hosted, collection);
+      case 'save_later':
+        this.#unsaved.add(collection.name);
         return;
     }
   }
@@ -201,6 +267,7 @@ export class Reconciler {
     const shard = collection.shards.get(shardId);
     const stored = hosted.saved?.shards.get(shardId);
     if (shard === undefined) return;
+    this.#makeDirectory(hosted, collection);
     // Of an earlier shard with this id.
     const isStale = stored !== undefined && stored.serial !== shard.serial;
     if (isStale) await store.removeShard(collection, shardId);
@@ -273,11 +340,18 @@ export function isLoadFault(error: unknown): error is ShardLoadError {
   return error instanceof ShardLoadError;
 }
 
-function onDisk(saved: CollectionState): Hosted;
-function onDisk(saved: null, uuid: string): Hosted;
-function onDisk(saved: CollectionState | null, uuid = saved?.uuid ?? ''): Hosted {
-  return { uuid, saved, open: new Map(), used: null, settled: null, announced: null };
+function onDisk(saved: CollectionState): Hosted {
+  return { ...notSaved(saved.uuid), saved, hasDirectory: true };
 }
+
+function notSaved(uuid: string): Hosted {
+  const nothing = { saved: null, used: null, settled: null, announced: null };
+  return { uuid, hasDirectory: false, open: new Map(), ...nothing };
+}
+
+/** Changes come in bursts. */
+const saveDelayMs = 1_000;
+const saveAgainDelayMs = 10_000;
 
 /** Opening shards waits for the disk; a few at once hide that, more would only fight. */
 const parallelCountMax = 8;

@@ -137,7 +137,7 @@ export class StandaloneChanges {
   }
 
   async #create(collection: CollectionState): Promise<void> {
-    await this.#store.prepare(collection);
+    this.#store.makeDirectory(collection);
     try {
       for (const shardId of this.#localShards(collection)) {
         await this.#host.createShard(collection, shardId);
