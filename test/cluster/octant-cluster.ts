@@ -32,6 +32,13 @@ export interface ClusterOptions {
   readonly peerEnvironment?: (index: number) => Readonly<Record<string, string>>;
   /** REST port of the first peer, the next ones follow; free ones when absent. */
   readonly firstPort?: number;
+  /** Where each peer lives, if not all on 127.0.0.1: its address, and the command that starts it. */
+  readonly place?: (index: number) => PeerPlace;
+}
+
+export interface PeerPlace {
+  readonly host: string;
+  readonly wrapper: readonly string[];
 }
 
 const pollMs = 25;
@@ -48,7 +55,7 @@ export class Peer {
   constructor(process: OctantProcess, uri: string) {
     this.process = process;
     this.uri = uri;
-    this.#client = new RestClient(process.port);
+    this.#client = new RestClient(process.port, process.host);
   }
 
   call(method: string, path: string, body?: unknown): Promise<RestAnswer> {
@@ -128,8 +135,10 @@ export class OctantCluster {
     const { firstPort } = this.#options;
     const p2pPort = firstPort === undefined ? await freePort() : firstPort + peerPortOffset + index;
     const scheme = this.#options.peerEnvironment === undefined ? 'http' : 'https';
-    const uri = given.uri ?? `${scheme}://127.0.0.1:${p2pPort}/`;
+    const place = this.#options.place?.(index) ?? { host: '127.0.0.1', wrapper: [] };
+    const uri = given.uri ?? `${scheme}://${place.host}:${p2pPort}/`;
     const process = await OctantProcess.create({
+      ...place,
       directory: join(this.directory, `peer-${index + 1}`),
       ...(firstPort === undefined ? {} : { port: firstPort + index }),
       environment: {

@@ -22,6 +22,8 @@ export interface OctantOptions {
   readonly wrapper?: readonly string[];
   /** A free one when absent. */
   readonly port?: number;
+  /** Where it listens and is reached; 127.0.0.1 when absent. */
+  readonly host?: string;
 }
 
 /** How a process ended. */
@@ -35,6 +37,7 @@ export interface Ended {
 export class OctantProcess {
   readonly directory: string;
   readonly port: number;
+  readonly host: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #wrapper: readonly string[];
   #child: ChildProcess | null = null;
@@ -43,6 +46,7 @@ export class OctantProcess {
   private constructor(directory: string, port: number, options: OctantOptions) {
     this.directory = directory;
     this.port = port;
+    this.host = options.host ?? '127.0.0.1';
     this.#environment = options.environment ?? {};
     this.#wrapper = options.wrapper ?? [];
   }
@@ -54,7 +58,7 @@ export class OctantProcess {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.host}:${this.port}`;
   }
 
   get pid(): number {
@@ -138,7 +142,7 @@ export class OctantProcess {
       env: {
         ...process.env,
         QDRANT__SERVICE__HTTP_PORT: String(this.port),
-        QDRANT__SERVICE__HOST: '127.0.0.1',
+        QDRANT__SERVICE__HOST: this.host,
         QDRANT__LOG_LEVEL: 'warn',
         ...this.#environment,
       },

@@ -21,9 +21,11 @@ export interface RestRequest {
 export class RestClient {
   readonly #agent = new Agent({ keepAlive: true });
   readonly #port: number;
+  readonly #host: string;
 
-  constructor(port: number) {
+  constructor(port: number, host = '127.0.0.1') {
     this.#port = port;
+    this.#host = host;
   }
 
   call(method: string, path: string, body?: unknown): Promise<RestAnswer> {
@@ -40,7 +42,7 @@ export class RestClient {
       const isSized = body !== undefined && more['transfer-encoding'] === undefined;
       const headers = isSized ? { 'content-length': bodyBytes(body), ...more } : more;
       const sent = request(
-        { host: '127.0.0.1', port: this.#port, agent: this.#agent, method, path, headers },
+        { host: this.#host, port: this.#port, agent: this.#agent, method, path, headers },
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
