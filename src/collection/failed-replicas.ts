@@ -5,6 +5,7 @@
 import type { PeerId } from '../base/ids.ts';
 import type { Timers } from '../io/ports.ts';
 import type { ReplicaState } from '../model/cluster-state.ts';
+import { isSourceOfTruth } from '../model/replica-rules.ts';
 import { observedState } from './replica-set.ts';
 
 export interface ReplicaName {
@@ -26,10 +27,10 @@ export interface FailedReplicasPorts {
 }
 
 interface Mark {
-  /** The state in which it failed. */
-  readonly state: ReplicaState;
+  /** The state in which it failed, or to which it was promoted since. */
+  state: ReplicaState;
   /** Resolves with true once the cluster has agreed, with false when it refuses. */
-  readonly agreed: Promise<boolean>;
+  agreed: Promise<boolean>;
 }
 
 const nobody: ReadonlySet<PeerId> = new Set();
@@ -78,7 +79,8 @@ export class FailedReplicas {
     const marks = this.#marks.get(key) ?? new Map<PeerId, Mark>();
     const known = marks.get(replica.peerId);
     if (known?.state === state) return known;
-    const mark: Mark = { state, agreed: this.#untilAgreed(replica, state) };
+    const mark: Mark = { state, agreed: Promise.resolve(false) };
+    mark.agreed = this.#untilAgreed(replica, mark);
     marks.set(replica.peerId, mark);
     this.#marks.set(key, marks);
     const forget = (): void => {
@@ -90,14 +92,28 @@ export class FailedReplicas {
     return mark;
   }
 
-  async #untilAgreed(replica: ReplicaName, state: ReplicaState): Promise<boolean> {
+  async #untilAgreed(replica: ReplicaName, mark: Mark): Promise<boolean> {
     for (let tries = 0; ; tries += 1) {
-      if (this.#ports.stateOf(replica) !== state) return true;
+      if (this.#isGone(replica, mark)) return true;
+      const { state } = mark;
       const isDone = await this.#proposed(replica, state);
-      if (this.#ports.stateOf(replica) !== state) return true;
+      if (this.#isGone(replica, mark)) return true;
+      if (mark.state !== state) continue;
       if (isDone === false) return false;
       await this.#rest(restsMs[Math.min(tries, restsMs.length - 1)] ?? 0);
     }
+  }
+
+  /**
+   * Has its state changed, so that nobody takes it for complete? One that was new or being filled
+   * when it failed, and that the cluster takes for complete since, lacks the write all the same.
+   */
+  #isGone(replica: ReplicaName, mark: Mark): boolean {
+    const current = this.#ports.stateOf(replica);
+    if (current === mark.state) return false;
+    if (current === null || !isSourceOfTruth(current) || isSourceOfTruth(mark.state)) return true;
+    mark.state = current;
+    return false;
   }
 
   /** `null`: nothing came of it. */
