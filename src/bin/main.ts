@@ -16,6 +16,7 @@ import { loadSettings } from '../server/config/load-settings.ts';
 import type { Settings } from '../server/config/settings.ts';
 import { Log } from '../server/log.ts';
 import { PeerIdentityFile } from '../server/peer-identity.ts';
+import type { TransferLimits } from '../server/recovery-plan.ts';
 import { optimizerOverwrites } from '../server/services/collection-defaults.ts';
 import { apiVersion } from '../server/services/version.ts';
 import { StandaloneChanges } from '../server/standalone-changes.ts';
@@ -126,13 +127,23 @@ async function createPeer(
       network: wire,
       listen: (endpoint) => wire.listen(servingShards(endpoint, parts.host)),
       close: () => wire.close(),
+      clock: ports.clock,
       timers: ports.timers,
+      transferLimits: transferLimits(settings),
       show: (changed) => view.show(changed),
     });
     return new Control(parts.host, { kind: 'peer', changes });
   } catch (error) {
     return failConsensus(error, log);
   }
+}
+
+/** A node in recovery mode takes nothing over by itself. */
+function transferLimits({ storage }: Settings): TransferLimits | null {
+  if (storage.recovery_mode !== null) return null;
+  const { incoming_shard_transfers_limit: incoming, outgoing_shard_transfers_limit: outgoing } =
+    storage.performance;
+  return { incoming, outgoing };
 }
 
 /** What only a restart, or somebody else, can mend. */

@@ -10,6 +10,8 @@ export interface ReadOptions {
   readonly timeoutMs: number;
   /** Absent: one replica is enough. */
   readonly consistency?: ReadConsistency;
+  /** Only the own replica of this shard, whatever its state. */
+  readonly localShardId?: number;
 }
 
 export async function readShards(

@@ -12,6 +12,7 @@ import {
   type ShardCall,
   type ShardCallAnswer,
 } from './codec/shard-call.ts';
+import type { TransferStep } from './codec/transfer-codec.ts';
 import type { ShardAccess, WriteOrdering } from './shard-access.ts';
 
 /** The replica that is asked for, as its peer sees it. */
@@ -30,6 +31,8 @@ export interface ServedReplica {
       readonly timeoutMs: number;
     },
   ): ReturnType<ShardAccess['update']>;
+  /** As the receiver of a transfer. */
+  receive(step: TransferStep): Promise<void>;
 }
 
 export async function serveShardCall(
@@ -72,6 +75,9 @@ async function answerTo(call: ShardCall, replica: ServedReplica): Promise<ShardC
       return { kind: 'read', answer: await readable(replica).read(call.request, call.timeoutMs) };
     case 'info':
       return { kind: 'info', info: await readable(replica).info() };
+    case 'transfer':
+      await replica.receive(call.step);
+      return { kind: 'taken' };
     default:
       return unreachable(call);
   }

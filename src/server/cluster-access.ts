@@ -40,6 +40,8 @@ export interface ClusterAccess {
   removePeer(peerId: PeerId, timeoutMs: number): Promise<void>;
   /** True once this peer has caught up since its start; waits at most this long for that. */
   isReady(timeoutMs: number): Promise<boolean>;
+  /** For people: how far the transfers are whose source is here, by collection uuid and serial. */
+  transferComments(): Promise<ReadonlyMap<string, string>>;
   /** What `GET /telemetry` of every peer says, as JSON text; who does not answer is left out. */
   peerTelemetry(detailsLevel: number, timeoutMs: number): Promise<ReadonlyMap<PeerId, string>>;
 }

@@ -12,14 +12,17 @@ import type {
   PeerNetwork,
   PeerRequest,
 } from '../cluster/peer-network.ts';
-import type { Logger, Timers } from '../io/ports.ts';
+import type { TransferProgress } from '../collection/transfer/driver.ts';
+import type { Clock, Logger, Timers } from '../io/ports.ts';
 import type { ClusterState, CollectionState } from '../model/cluster-state.ts';
 import { RequestError } from '../model/request-error.ts';
 import type { Catalog, CatalogStore } from './catalog-store.ts';
 import type { ClusterStatus, ConsensusLoop } from './cluster-access.ts';
 import { ClusterReadiness } from './cluster-readiness.ts';
+import { ClusterTransfers } from './cluster-transfers.ts';
 import type { ProposalOutcome } from './engine.ts';
 import { isLoadFault, type PassOutcome, Reconciler } from './reconciler.ts';
+import type { TransferLimits } from './recovery-plan.ts';
 import type { ClusterChanges } from './threads/control.ts';
 import type { ThreadHost } from './threads/thread-host.ts';
 
@@ -31,8 +34,11 @@ export interface ClusterChangesParts {
   readonly close: () => Promise<void>;
   readonly host: ThreadHost;
   readonly store: CatalogStore;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Logger;
+  /** Of automatic recovery; `null`: there is none. */
+  readonly transferLimits: TransferLimits | null;
   /** Told after every pass, for those who look from outside. */
   readonly show: (node: ClusterNode) => void;
 }
@@ -48,6 +54,7 @@ export class PeerChanges implements ClusterChanges {
   readonly #node: ClusterNode;
   readonly #reconciler: Reconciler;
   readonly #readiness: ClusterReadiness;
+  readonly #transfers: ClusterTransfers;
   /**
    * Everything up to here is carried out on this peer, or was tried: whoever waits has waited for
    * its best.
@@ -71,6 +78,12 @@ export class PeerChanges implements ClusterChanges {
       log,
       propose: (command) => this.#proposeOwn(command),
     });
+    this.#transfers = new ClusterTransfers(parts.transferLimits, {
+      ...parts,
+      propose: (command) => this.#proposeTransfer(command),
+      seenEverywhere: (timeoutMs) => this.#seenEverywhere(timeoutMs),
+      settledState: () => (this.#isBehind() ? null : this.#passedState),
+    });
     this.#readiness = new ClusterReadiness({
       node,
       network: parts.network,
@@ -88,6 +101,7 @@ export class PeerChanges implements ClusterChanges {
     const catalog = await store.load();
     await store.sweepDeleted();
     await this.#firstState();
+    this.#transfers.begin(this.#node.state());
     const { clusterId } = this.#node.state();
     if (clusterId !== null) {
       this.#reconciler.adopt(catalog, clusterId);
@@ -102,6 +116,7 @@ export class PeerChanges implements ClusterChanges {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#transfers.stop();
     this.#wake?.();
     // While the others can still be told: they need not wait for silence then.
     await this.#node.handOver(handOverMs);
@@ -194,6 +209,7 @@ export class PeerChanges implements ClusterChanges {
       this.#parts.log.error('Not everything that was agreed could be carried out', { reasons });
     }
     for (const look of this.#installedWaiters) look();
+    if (outcome.kind === 'done') this.#transfers.look(state);
     this.#parts.show(this.#node);
     return outcome;
   }
@@ -242,6 +258,12 @@ export class PeerChanges implements ClusterChanges {
       this.#wake?.();
     }, retryMs);
     throw new Error(`the proposal came to nothing: ${result.kind}`);
+  }
+
+  async #proposeTransfer(command: Command): Promise<void> {
+    const result = await this.#node.propose(command, ownProposalMs);
+    // A refusal is an end, too: the transfer is not what it was any more.
+    if (result.kind !== 'done') throw new Error(`the proposal came to nothing: ${result.kind}`);
   }
 
   // --- requests of this peer's clients ---
@@ -359,6 +381,14 @@ export class PeerChanges implements ClusterChanges {
 
   isReady(timeoutMs: number): Promise<boolean> {
     return this.#readiness.within(timeoutMs);
+  }
+
+  tellProgress(transfer: string, progress: TransferProgress): void {
+    this.#transfers.tell(transfer, progress);
+  }
+
+  transferComments(): Promise<ReadonlyMap<string, string>> {
+    return Promise.resolve(this.#transfers.comments());
   }
 
   async peerTelemetry(

@@ -275,7 +275,7 @@ export class Reconciler {
       await host.loadShard(collection, shardId);
     } else {
       await host.createShard(collection, shardId);
-      if (shard.replicas.get(this.#ownPeerId) !== 'Initializing') {
+      if (!isNew(collection, shardId, this.#ownPeerId)) {
         this.#lost.add(`${collection.uuid}/${shardId}`);
         log.error('The files of a shard are gone: it is empty now', {
           collection: collection.name,
@@ -333,6 +333,13 @@ export class Reconciler {
       .finally(() => this.#proposed.delete(key))
       .catch(() => undefined);
   }
+}
+
+/** Just created, or to be filled from another peer: nobody misses what it held. */
+function isNew({ shards, transfers }: CollectionState, shardId: number, own: PeerId): boolean {
+  const state = shards.get(shardId)?.replicas.get(own);
+  if (state === 'Initializing' || state === 'Dead') return true;
+  return transfers.some(({ to, ...of }) => to === own && (of.toShardId ?? of.shardId) === shardId);
 }
 
 /** Does an error of a pass mean that this node must not serve? */

@@ -44,6 +44,10 @@ export class FakeCluster implements ClusterAccess {
     return Promise.resolve(this.isCaughtUp);
   }
 
+  transferComments(): Promise<ReadonlyMap<string, string>> {
+    return Promise.resolve(new Map());
+  }
+
   peerTelemetry(): Promise<ReadonlyMap<PeerId, string>> {
     return Promise.resolve(this.telemetry);
   }

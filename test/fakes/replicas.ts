@@ -116,6 +116,7 @@ export class FakeReplicas {
           state: this.states.get(peerId) ?? null,
           local: this.#shards.get(peerId) ?? null,
           lead: (record, options) => this.shard(peerId).lead(record, options),
+          receive: () => Promise.reject(new Error('nothing is transferred here')),
         });
       },
     };

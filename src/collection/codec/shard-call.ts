@@ -22,6 +22,12 @@ import {
   writeReadRequest,
 } from './read-codec.ts';
 import { readShardInfo, writeShardInfo } from './shard-info-codec.ts';
+import {
+  readTransferStep,
+  type TransferStep,
+  transferStepBytesMax,
+  writeTransferStep,
+} from './transfer-codec.ts';
 
 export type ShardCall =
   | {
@@ -36,25 +42,34 @@ export type ShardCall =
       readonly record: Uint8Array;
     }
   | { readonly kind: 'read'; readonly timeoutMs: number; readonly request: ShardReadRequest }
-  | { readonly kind: 'info' };
+  | { readonly kind: 'info' }
+  /** From the source of a transfer to its receiver; answered by `taken`. */
+  | { readonly kind: 'transfer'; readonly step: TransferStep };
 
 export type ShardCallAnswer =
   | { readonly kind: 'updated'; readonly outcome: UpdateOutcome }
   | { readonly kind: 'read'; readonly answer: ShardReadAnswer }
   | { readonly kind: 'info'; readonly info: ShardInfo }
   /** A `RequestError` there. */
-  | { readonly kind: 'failed'; readonly code: RequestErrorCode; readonly message: string };
+  | { readonly kind: 'failed'; readonly code: RequestErrorCode; readonly message: string }
+  | { readonly kind: 'taken' };
 
 const formatVersion = 1;
 
 // The order in these lists is the wire format: only ever append.
-const callKinds = ['update', 'read', 'info'] as const satisfies readonly ShardCall['kind'][];
+const callKinds = [
+  'update',
+  'read',
+  'info',
+  'transfer',
+] as const satisfies readonly ShardCall['kind'][];
 const roles = ['replica', 'medium', 'strong'] as const;
 const answerKinds = [
   'updated',
   'read',
   'info',
   'failed',
+  'taken',
 ] as const satisfies readonly ShardCallAnswer['kind'][];
 const outcomeKinds = [
   'completed',
@@ -79,7 +94,7 @@ const errorCodes = [
 
 /** The array owns its whole buffer where the call is an update, so it may be handed over. */
 export function encodeShardCall(call: ShardCall): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(call.kind === 'update' ? call.record.length + 32 : 256);
+  const writer = new ByteWriter(bytesMax(call));
   writer.u8(formatVersion);
   writeName(writer, callKinds, call.kind);
   switch (call.kind) {
@@ -99,9 +114,17 @@ export function encodeShardCall(call: ShardCall): Uint8Array<ArrayBuffer> {
       return writer.view();
     case 'info':
       return writer.view();
+    case 'transfer':
+      writeTransferStep(writer, call.step);
+      return writer.view();
     default:
       return unreachable(call);
   }
+}
+
+function bytesMax(call: ShardCall): number {
+  if (call.kind === 'update') return call.record.length + 32;
+  return call.kind === 'transfer' ? transferStepBytesMax(call.step) : 256;
 }
 
 /** The record of an update is a view of `bytes`. */
@@ -127,6 +150,11 @@ export function decodeShardCall(bytes: Uint8Array): ShardCall {
     case 'info':
       reader.finish();
       return { kind };
+    case 'transfer': {
+      const step = readTransferStep(reader);
+      reader.finish();
+      return { kind, step };
+    }
     default:
       return unreachable(kind);
   }
@@ -149,6 +177,8 @@ export function encodeShardAnswer(answer: ShardCallAnswer): Uint8Array<ArrayBuff
     case 'failed':
       writeName(writer, errorCodes, answer.code);
       writer.utf8(answer.message.toWellFormed());
+      return writer.view();
+    case 'taken':
       return writer.view();
     default:
       return unreachable(answer);
@@ -175,6 +205,8 @@ function readAnswer(reader: ByteReader): ShardCallAnswer {
       return { kind, info: readShardInfo(reader) };
     case 'failed':
       return { kind, code: readName(reader, errorCodes), message: reader.utf8() };
+    case 'taken':
+      return { kind };
     default:
       return unreachable(kind);
   }

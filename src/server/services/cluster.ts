@@ -17,6 +17,8 @@ export interface LocalReplica {
 export interface CollectionPlacement {
   readonly collection: CollectionState;
   readonly local: readonly LocalReplica[];
+  /** How far the transfers are whose source is here, by serial. */
+  readonly comments: ReadonlyMap<number, string>;
 }
 
 export class ClusterService {
@@ -89,7 +91,20 @@ export class ClusterService {
     const replicas = local.map(async ({ shardId, state }) => {
       return { shardId, state, pointCount: await this.#pointCount(collection, shardId) };
     });
-    return { collection, local: await Promise.all(replicas) };
+    const comments = await this.#comments(collection);
+    return { collection, local: await Promise.all(replicas), comments };
+  }
+
+  async #comments({ uuid, transfers }: CollectionState): Promise<ReadonlyMap<number, string>> {
+    const { cluster } = this.#engine;
+    if (cluster === null || transfers.length === 0) return new Map();
+    const all = await cluster.transferComments();
+    return new Map(
+      transfers.flatMap(({ serial }) => {
+        const comment = all.get(`${uuid}/${serial}`);
+        return comment === undefined ? [] : [[serial, comment]];
+      }),
+    );
   }
 
   /** Of every peer that answers; at least one does. */

@@ -42,7 +42,7 @@ import type {
   VectorInput,
 } from './query-request.ts';
 import type { PayloadSelection, VectorSelection } from './selections.ts';
-import { shardsOf } from './shards-of.ts';
+import { localShardOf, shardsOf } from './shards-of.ts';
 
 /** Up to this many results are asked for without looking how many points there are. */
 const limitUnchecked = 4096;
@@ -257,7 +257,11 @@ export class ReadService {
     request: Request,
     options: ReadOptions,
   ): Promise<Answer<Request['kind']>> {
-    const shards = shardsOf(this.#engine, collection);
+    const { localShardId } = options;
+    const shards =
+      localShardId === undefined
+        ? shardsOf(this.#engine, collection)
+        : localShardOf(this.#engine, collection, localShardId);
     const answer = await readShards(shards, request, options);
     assert(answer.kind === request.kind, () => `a ${answer.kind} for a ${request.kind}`);
     return answer as Answer<Request['kind']>;

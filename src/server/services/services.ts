@@ -4,6 +4,7 @@ import type { Logger } from '../../io/ports.ts';
 import type { Engine } from '../engine.ts';
 import { ClusterService } from './cluster.ts';
 import { CollectionService } from './collections.ts';
+import { PlacementService } from './placement.ts';
 import { PointService } from './points.ts';
 import { ReadService } from './reads.ts';
 
@@ -12,6 +13,7 @@ export interface Services {
   readonly logger: Logger;
   readonly cluster: ClusterService;
   readonly collections: CollectionService;
+  readonly placement: PlacementService;
   readonly points: PointService;
   readonly reads: ReadService;
 }
@@ -23,6 +25,7 @@ export function createServices(engine: Engine, logger: Logger): Services {
     logger,
     cluster: new ClusterService(engine, (text) => logger.warn(text)),
     collections: new CollectionService(engine),
+    placement: new PlacementService(engine),
     points: new PointService(engine),
     reads,
   };

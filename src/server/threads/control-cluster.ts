@@ -31,6 +31,10 @@ export class ControlCluster implements ClusterAccess {
     return this.#isReady;
   }
 
+  transferComments(): Promise<ReadonlyMap<string, string>> {
+    return this.#control.call('transfer_comments', null);
+  }
+
   peerTelemetry(detailsLevel: number, timeoutMs: number): Promise<ReadonlyMap<PeerId, string>> {
     return this.#control.call('peer_telemetry', { detailsLevel, timeoutMs });
   }

@@ -3,6 +3,7 @@
 // client's body or a vector.
 
 import type { Command } from '../../cluster/commands.ts';
+import type { TransferProgress } from '../../collection/transfer/driver.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 import type { ProposalOutcome } from '../engine.ts';
@@ -19,6 +20,8 @@ export interface StateChanges {
 export interface ClusterChanges extends StateChanges, ClusterAccess {
   /** No change comes after this. */
   stop(): Promise<void>;
+  /** Of a transfer whose source is here, by uuid of the collection and serial. */
+  tellProgress(transfer: string, progress: TransferProgress): void;
 }
 
 export class Control {
@@ -51,6 +54,11 @@ export class Control {
         return null;
       },
       is_ready: ({ timeoutMs }) => this.#peer().isReady(timeoutMs),
+      transfer_progress: ({ transfer, progress }) => {
+        this.#peer().tellProgress(`${transfer.collection}/${transfer.serial}`, progress);
+        return null;
+      },
+      transfer_comments: () => this.#peer().transferComments(),
       peer_telemetry: ({ detailsLevel, timeoutMs }) =>
         this.#peer().peerTelemetry(detailsLevel, timeoutMs),
     });

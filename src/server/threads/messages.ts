@@ -9,6 +9,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { PeerId } from '../../base/ids.ts';
 import type { Command } from '../../cluster/commands.ts';
 import type { WriteOptions } from '../../collection/shard-access.ts';
+import type { TransferProgress, TransferResult } from '../../collection/transfer/driver.ts';
 import type { ClusterState, CollectionState } from '../../model/cluster-state.ts';
 import type { ShardConfig } from '../../model/collection-config.ts';
 import type { PayloadSchema } from '../../model/payload-schema.ts';
@@ -20,6 +21,7 @@ import type { MemoryAnswer, ShardView } from '../../shard/view.ts';
 import type { ClusterStatus } from '../cluster-access.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
+import type { OutgoingTransfer } from './outgoing-transfers.ts';
 
 /**
  * `<collection uuid>/<shard id>`: tells a shard from one of an earlier collection of the same name.
@@ -60,6 +62,13 @@ export type WorkerCalls = {
   change_state: { request: StateChange; answer: null };
   /** Another peer asks for the replica of a shard here; the owner changes it, any thread reads. */
   serve_shard: { request: ShardCallRequest; answer: Uint8Array };
+  /** Of a shard that this thread owns, to another peer; answered when it has come to its end. */
+  start_transfer: { request: OutgoingTransfer; answer: TransferResult };
+  /** Updates are not forwarded any more. `isFinished`: the receiver is active. */
+  stop_transfer: {
+    request: { readonly transfer: OutgoingTransfer; readonly isFinished: boolean };
+    answer: null;
+  };
   /** A channel to another worker, new or restarted. */
   connect: { request: { workerIndex: number; port: MessagePort }; answer: null };
   /** That worker died; its shards are unavailable until it is back. */
@@ -85,6 +94,12 @@ export type ControlCalls = {
     request: { detailsLevel: number; timeoutMs: number };
     answer: ReadonlyMap<PeerId, string>;
   };
+  transfer_progress: {
+    request: { readonly transfer: OutgoingTransfer; readonly progress: TransferProgress };
+    answer: null;
+  };
+  /** How far the transfers are whose source is here, by uuid of the collection and serial. */
+  transfer_comments: { request: null; answer: ReadonlyMap<string, string> };
   build: { request: { jobId: string; job: BuildJob }; answer: BuildResult };
   cancel_build: { request: { jobId: string }; answer: null };
 };

@@ -2,6 +2,7 @@
 // other threads.
 
 import type { ShardAccess } from '../../collection/shard-access.ts';
+import type { ForwardingShard } from '../../collection/transfer/forwarding-shard.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../../model/read.ts';
 import { LocalShard } from '../../shard/local-shard.ts';
 import type { LocalShardOptions, LocalShardPorts } from '../../shard/ports.ts';
@@ -19,6 +20,8 @@ export type Peers = ReadonlyMap<number, ThreadPort<PeerCalls, PeerCalls>>;
 export class OwnedShard implements ShardAccess {
   readonly local: LocalShard;
   readonly #publisher: PeerPublisher;
+  /** Not `null`: updates go to another peer, too. */
+  #forwarding: ForwardingShard | null = null;
 
   private constructor(local: LocalShard, publisher: PeerPublisher) {
     this.local = local;
@@ -40,7 +43,11 @@ export class OwnedShard implements ShardAccess {
     record: Uint8Array,
     options: { readonly wait: boolean; readonly timeoutMs: number },
   ): Promise<UpdateOutcome> {
-    return this.local.update(record, options);
+    return (this.#forwarding ?? this.local).update(record, options);
+  }
+
+  forwardBy(forwarding: ForwardingShard | null): void {
+    this.#forwarding = forwarding;
   }
 
   read(request: ShardReadRequest, timeoutMs: number): Promise<ShardReadAnswer> {

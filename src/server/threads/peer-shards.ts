@@ -8,8 +8,10 @@ import type { PeerClient } from '../../collection/peer-client.ts';
 import { ReplicatedShard, type ReplicatedShardParts } from '../../collection/replicated-shard.ts';
 import { serveShardCall } from '../../collection/serve-shard-call.ts';
 import type { ShardAccess, WriteOptions } from '../../collection/shard-access.ts';
+import { type ReceivingReplica, TransferReceiver } from '../../collection/transfer/receiver.ts';
 import type { Clock, Random, Timers } from '../../io/ports.ts';
 import type { CollectionState, ReplicaState } from '../../model/cluster-state.ts';
+import { takesForcedUpdates } from '../../model/replica-rules.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { UpdateOutcome } from '../../shard/update-outcome.ts';
 import type { Engine } from '../engine.ts';
@@ -30,6 +32,8 @@ export interface PeerShardsPorts {
 }
 
 const proposalMs = 10_000;
+const giveUpMs = 30_000;
+const giveUpTriesMax = 3;
 
 export class PeerShards {
   readonly #ownPeerId: PeerId;
@@ -37,6 +41,7 @@ export class PeerShards {
   readonly #failed: FailedReplicas;
   readonly #parts: ReplicatedShardParts;
   readonly #turns = new InTurn();
+  readonly #receiver = new TransferReceiver();
 
   constructor(ownPeerId: PeerId, ports: PeerShardsPorts) {
     this.#ownPeerId = ownPeerId;
@@ -76,7 +81,42 @@ export class PeerShards {
       state: replicas?.get(this.#ownPeerId) ?? null,
       local: this.#ports.local(uuid, shardId) ?? null,
       lead: (record, options) => this.lead({ uuid, shardId }, record, options),
+      receive: (step) =>
+        this.#receiver.take(`${uuid}/${shardId}`, step, this.#receiving(uuid, shardId)),
     });
+  }
+
+  /** The own replica as the receiver of a transfer, as it is at each moment. */
+  #receiving(uuid: string, shardId: number): ReceivingReplica {
+    const { collection: find, local } = this.#ports;
+    const state = () => find(uuid)?.shards.get(shardId)?.replicas.get(this.#ownPeerId) ?? null;
+    return {
+      expects: (serial) => {
+        const transfer = find(uuid)?.transfers.find((one) => one.serial === serial);
+        const current = state();
+        return (
+          transfer?.to === this.#ownPeerId &&
+          (transfer.toShardId ?? transfer.shardId) === shardId &&
+          current !== null &&
+          takesForcedUpdates(current)
+        );
+      },
+      takesUpdates: () => takesForcedUpdates(state() ?? 'Dead'),
+      local: () => local(uuid, shardId) ?? null,
+    };
+  }
+
+  /**
+   * The receiver of a transfer lacks an update: true once the cluster has agreed that it is dead or
+   * gone. Its state may change on the way, by the end of the transfer.
+   */
+  async giveUpReceiver(replica: ReplicaName): Promise<boolean> {
+    for (let tries = 0; tries < giveUpTriesMax; tries += 1) {
+      const state = this.#stateOf(replica);
+      if (state === null || state === 'Dead') return true;
+      if (!(await this.#failed.deactivate(replica, state, giveUpMs))) return false;
+    }
+    return false;
   }
 
   async lead(

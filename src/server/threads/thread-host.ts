@@ -6,6 +6,7 @@
 // `inTurn`, one at a time; so does the restoring of a worker, which needs both to stand still.
 
 import { MessageChannel, type Worker } from 'node:worker_threads';
+import type { TransferResult } from '../../collection/transfer/driver.ts';
 import type { Logger } from '../../io/ports.ts';
 import {
   type ClusterState,
@@ -27,6 +28,7 @@ import {
   shardKey,
   type WorkerCalls,
 } from './messages.ts';
+import type { OutgoingTransfer } from './outgoing-transfers.ts';
 import { type CallHandlers, ThreadPort } from './thread-port.ts';
 
 export interface ThreadHostOptions {
@@ -213,6 +215,18 @@ export class ThreadHost {
     const key = shardKey(uuid, shardId);
     if (this.#isBroken(key)) return;
     await this.#ownerOf(key).port.call('update_shard', { key, record });
+  }
+
+  /** Of a shard here to another peer; resolves when it has come to its end. */
+  async startTransfer(transfer: OutgoingTransfer): Promise<TransferResult> {
+    const key = shardKey(transfer.collection, transfer.shardId);
+    if (this.#isBroken(key)) return { kind: 'failed', reason: 'the shard is not loaded' };
+    return this.#ownerOf(key).port.call('start_transfer', transfer);
+  }
+
+  async stopTransfer(transfer: OutgoingTransfer, isFinished: boolean): Promise<void> {
+    // The shard may be gone with its place.
+    await this.#callAll((port) => port.call('stop_transfer', { transfer, isFinished }));
   }
 
   /** What another peer asks: the owner changes its shard, whoever has least to do reads. */

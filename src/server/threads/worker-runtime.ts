@@ -32,6 +32,7 @@ import {
   shardKey,
   type WorkerCalls,
 } from './messages.ts';
+import { OutgoingTransfers } from './outgoing-transfers.ts';
 import { OwnedShard } from './owned-shard.ts';
 import { PeerShards } from './peer-shards.ts';
 import { Handover, type PortLike, ThreadPort } from './thread-port.ts';
@@ -67,6 +68,7 @@ export class WorkerRuntime implements Engine {
   readonly ownPeerId: PeerId;
   readonly cluster: ClusterAccess | null;
   readonly #peerShards: PeerShards | null;
+  readonly #outgoing: OutgoingTransfers | null;
   readonly #options: WorkerRuntimeOptions;
   readonly #control: ThreadPort<ControlCalls, WorkerCalls>;
   readonly #listener: ClientListener;
@@ -94,7 +96,8 @@ export class WorkerRuntime implements Engine {
         },
         update_shard: async ({ key, record }) => {
           const waiting = { wait: false, timeoutMs: agreedUpdateMs };
-          await this.#ownedShard(key).update(record, waiting);
+          // Every peer hears of it by itself: it is not forwarded.
+          await this.#ownedShard(key).local.update(record, waiting);
           return null;
         },
         close_shard: ({ key }) => this.#closeShard(key),
@@ -106,6 +109,15 @@ export class WorkerRuntime implements Engine {
         serve_shard: async ({ collection, shardId, data }) => {
           const answer = await this.#servingShards().serve(collection, shardId, data);
           return new Handover(answer, [answer.buffer]);
+        },
+        start_transfer: (transfer) => {
+          const { collection, shardId } = transfer;
+          const shard = this.#ownedShard(shardKey(collection, shardId));
+          return this.#outgoingTransfers().start(transfer, shard);
+        },
+        stop_transfer: ({ transfer, isFinished }) => {
+          this.#outgoingTransfers().stop(transfer, isFinished);
+          return null;
         },
         connect: ({ workerIndex, port: link }) => this.#connect(workerIndex, link),
         disconnect: ({ workerIndex }) => this.#disconnect(workerIndex),
@@ -123,6 +135,7 @@ export class WorkerRuntime implements Engine {
     const { peers } = options;
     this.cluster = peers === null ? null : new ControlCluster(this.#control);
     this.#peerShards = peers === null ? null : this.#createPeerShards(peers);
+    this.#outgoing = peers === null ? null : this.#createOutgoing(peers);
   }
 
   #createPeerShards(client: WirePeerClient): PeerShards {
@@ -139,6 +152,21 @@ export class WorkerRuntime implements Engine {
         const link = this.#links.get(this.#foreign.get(shardKey(uuid, shardId))?.owner ?? -1);
         if (link === undefined) return null;
         return (record, options) => link.call('lead_update', { uuid, shardId, record, options });
+      },
+    });
+  }
+
+  #createOutgoing(client: WirePeerClient): OutgoingTransfers {
+    const { timers, random } = this.#options.shardPorts;
+    return new OutgoingTransfers({
+      client,
+      timers,
+      random,
+      giveUpReceiver: ({ collection, shardId, to: peerId }) =>
+        this.#servingShards().giveUpReceiver({ collection, shardId, peerId }),
+      tell: (transfer, progress) => {
+        // Who stops meanwhile wants to know nothing.
+        this.#control.call('transfer_progress', { transfer, progress }).catch(() => undefined);
       },
     });
   }
@@ -301,6 +329,11 @@ export class WorkerRuntime implements Engine {
 
   #servingShards(): PeerShards {
     if (this.#peerShards !== null) return this.#peerShards;
+    throw new RequestError('internal', 'Qdrant is running in standalone mode');
+  }
+
+  #outgoingTransfers(): OutgoingTransfers {
+    if (this.#outgoing !== null) return this.#outgoing;
     throw new RequestError('internal', 'Qdrant is running in standalone mode');
   }
 

@@ -11,7 +11,7 @@ import type { CollectionPlacement } from '../../../server/services/cluster.ts';
 
 export function collectionClusterDocument(
   ownPeerId: PeerId,
-  { collection, local }: CollectionPlacement,
+  { collection, local, comments }: CollectionPlacement,
 ): object {
   const { shards, transfers, resharding } = collection;
   const remote = [...shards].flatMap(([shardId, { replicas, key }]) =>
@@ -34,7 +34,12 @@ export function collectionClusterDocument(
       state,
     })),
     remote_shards: remote,
-    shard_transfers: transfers.map(transferDocument),
+    shard_transfers: transfers
+      .toSorted((a, b) => a.shardId - b.shardId)
+      .map((transfer) => {
+        const comment = comments.get(transfer.serial);
+        return { ...transferDocument(transfer), ...(comment === undefined ? {} : { comment }) };
+      }),
     ...(resharding === null ? {} : { resharding_operations: [reshardingDocument(resharding)] }),
   };
 }

@@ -4,6 +4,7 @@ import type { PeerId } from '../../../base/ids.ts';
 import { RequestError } from '../../../model/request-error.ts';
 import { clusterDocument } from '../../../server/cluster-documents.ts';
 import { clusterTelemetry } from '../../../server/cluster-telemetry.ts';
+import { decodeClusterOperation } from '../decode/cluster-operation.ts';
 import { collectionClusterDocument } from '../encode/collection-cluster.ts';
 import { collectionName } from '../path-params.ts';
 import { operationTimeoutMs, type QueryString, telemetryTimeoutMs } from '../query-string.ts';
@@ -132,7 +133,21 @@ export const clusterRoutes: readonly Route[] = [
       };
     },
   },
-  placementChange('POST', `${c}/cluster`),
+  {
+    ...manage,
+    method: 'POST',
+    path: `${c}/cluster`,
+    takesBody: true,
+    prepare: (input, { placement }) => {
+      const name = collectionName(input);
+      const timeoutMs = operationTimeoutMs(input.query);
+      const operation = decodeClusterOperation(input.body);
+      return async () => {
+        await placement.change(name, operation, timeoutMs);
+        return plainResult(true);
+      };
+    },
+  },
   placementChange('PUT', `${c}/shards`),
   placementChange('POST', `${c}/shards/delete`),
 ];
