@@ -15,8 +15,12 @@ import {
 import { PeerCallError, type PeerClient, type ShardAddress } from './peer-client.ts';
 import type { ShardAccess, WriteOptions } from './shard-access.ts';
 
-/** The other side keeps the time limit itself; this is for its answer to come back. */
-const wayBackMs = 1_000;
+/**
+ * The other side keeps the time limit itself; this is for its answer to come back. Who does not
+ * answer an update in time is taken for dead, so a busy peer gets some more, and one that leads may
+ * have to wait for the cluster to give up another replica.
+ */
+const wayBackMs = { read: 1_000, replica: 5_000, leader: 40_000 } as const;
 const infoMs = 10_000;
 
 export class RemoteShard implements ShardAccess {
@@ -60,7 +64,8 @@ export class RemoteShard implements ShardAccess {
     const effect = call.kind === 'update' ? 'update' : 'read';
     const data = encodeShardCall(call);
     try {
-      const bytes = await this.#client.call(this.#address, effect, data, timeoutMs + wayBackMs);
+      const limitMs = timeoutMs + wayBackMs[roleIn(call)];
+      const bytes = await this.#client.call(this.#address, effect, data, limitMs);
       return decodeShardAnswer(bytes);
     } catch (error) {
       if (!(error instanceof PeerCallError) && !(error instanceof CorruptBytesError)) throw error;
@@ -75,4 +80,9 @@ export class RemoteShard implements ShardAccess {
     const { peerId } = this.#address;
     return new RequestError('internal', `peer ${peerId} answers something else: ${answer.kind}`);
   }
+}
+
+function roleIn(call: ShardCall): keyof typeof wayBackMs {
+  if (call.kind !== 'update') return 'read';
+  return call.as === 'replica' ? 'replica' : 'leader';
 }
