@@ -64,6 +64,7 @@ export class Reconciler {
   /** Their files are older than the state. */
   readonly #unsaved = new Set<string>();
   #isSaving = false;
+  #passCount = 0;
   #clusterId: string | null = null;
   #sweeping: 'no' | 'now' | 'again' = 'no';
 
@@ -104,6 +105,7 @@ export class Reconciler {
       await this.#parts.host.useState(wanted);
       await attempt(() => this.#saveAliases(wanted));
     });
+    this.#passCount += 1;
     this.#proposeStates(wanted);
     this.#saveSoon();
     return errors.length === 0 ? { kind: 'done' } : { kind: 'incomplete', errors };
@@ -173,17 +175,24 @@ export class Reconciler {
 
   // --- files that only show what is agreed ---
 
-  #saveSoon(delayMs = saveDelayMs): void {
+  /** Not in the middle of a burst: what came may change again, or go. */
+  #saveSoon(delayMs = saveDelayMs, waitsLeft = saveWaitCountMax): void {
     if (this.#isSaving || this.#unsaved.size === 0) return;
     this.#isSaving = true;
-    const save = async (): Promise<void> => {
-      const before = new Set(this.#unsaved);
-      await this.saveAll();
+    const count = this.#passCount;
+    this.#parts.timers.setTimeout(() => {
+      if (waitsLeft === 0 || this.#passCount === count) return void this.#saveNow();
       this.#isSaving = false;
-      const hasFailed = before.intersection(this.#unsaved).size > 0;
-      this.#saveSoon(hasFailed ? saveAgainDelayMs : saveDelayMs);
-    };
-    this.#parts.timers.setTimeout(() => void save(), delayMs);
+      this.#saveSoon(saveDelayMs, waitsLeft - 1);
+    }, delayMs);
+  }
+
+  async #saveNow(): Promise<void> {
+    const before = new Set(this.#unsaved);
+    await this.saveAll();
+    this.#isSaving = false;
+    const hasFailed = before.intersection(this.#unsaved).size > 0;
+    this.#saveSoon(hasFailed ? saveAgainDelayMs : saveDelayMs);
   }
 
   async saveAll(): Promise<void> {
@@ -359,6 +368,7 @@ function notSaved(uuid: string): Hosted {
 /** Changes come in bursts. */
 const saveDelayMs = 1_000;
 const saveAgainDelayMs = 10_000;
+const saveWaitCountMax = 10;
 
 /** Opening shards waits for the disk; a few at once hide that, more would only fight. */
 const parallelCountMax = 8;

@@ -10,12 +10,15 @@
 /** Changes come in bursts: one collection for all of them. */
 const delayMs = 200;
 const nextLookMs = 1_000;
+/** Between two collections, however much comes and goes meanwhile: each costs all helpers of V8. */
+const collectionGapMs = 3_000;
 /** A thread that is busy for a larger share of its time must not be held up for long. */
 const busyShareMax = 0.25;
 
 let timer: NodeJS.Timeout | undefined;
 /** Whether the collection that is due was asked for. */
 let isAsked = false;
+let collectedAtMs = -collectionGapMs;
 
 /**
  * Segments were dropped, or handed to another thread, or the thread has just started: whatever it
@@ -26,7 +29,7 @@ export function returnMemorySoon(): void {
   if (globalThis.gc === undefined || isAsked) return;
   isAsked = true;
   clearTimeout(timer);
-  lookAfter(delayMs);
+  lookAfter(Math.max(delayMs, collectedAtMs + collectionGapMs - performance.now()));
 }
 
 /** For a thread that is about to end: what it leaves to V8 would be kept for threads to come. */
@@ -38,6 +41,7 @@ function lookAfter(ms: number): void {
   const before = performance.eventLoopUtilization();
   timer = setTimeout(() => {
     const isBusy = performance.eventLoopUtilization(before).utilization > busyShareMax;
+    if (!isBusy || isAsked) collectedAtMs = performance.now();
     if (!isBusy) collect('last-resort');
     else if (isAsked) collect('regular');
     isAsked = false;
