@@ -52,6 +52,41 @@ export function aPoint(id: number, round: number): object {
   return { id, vector: [id, round, 1, 1], payload: { round } };
 }
 
+/** One shard on one peer, with `count` points, unless `body` says something else. */
+export async function createPoints(
+  peer: Peer,
+  name: string,
+  count: number,
+  body: object = {},
+): Promise<void> {
+  const config = { vectors: { size: 4, distance: 'Dot' }, shard_number: 1, ...body };
+  await peer.result('PUT', `/collections/${name}`, config);
+  const ids = Array.from({ length: count }, (_, id) => id);
+  for (let from = 0; from < count; from += 1_000) {
+    const points = ids.slice(from, from + 1_000).map((id) => aPoint(id, 0));
+    await peer.result('PUT', `/collections/${name}/points?wait=true`, { points });
+  }
+}
+
+export async function startTransfer(
+  peer: Peer,
+  kind: 'move_shard' | 'replicate_shard',
+  name: string,
+  { source, target }: { readonly source: Peer; readonly target: Peer },
+): Promise<void> {
+  await peer.result('POST', `/collections/${name}/cluster`, {
+    [kind]: { shard_id: 0, from_peer_id: await idOf(source), to_peer_id: await idOf(target) },
+  });
+}
+
+/** Until so many more writes are acknowledged. */
+export async function untilWritten(load: Load, count: number): Promise<void> {
+  const goal = load.writeCount + count;
+  await until(() =>
+    Promise.resolve(load.writeCount >= goal ? null : `${load.writeCount} writes, ${load.failures}`),
+  );
+}
+
 /** Id → round of the last write, as this replica has it, whatever its state. */
 export async function localPoints(
   peer: Peer,

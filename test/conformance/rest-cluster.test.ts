@@ -232,8 +232,8 @@ test('a collection tells where its shards are', async () => {
   assert.ok(text.includes('collection_active_replicas_min 1\n'));
   assert.ok(text.includes('collection_active_replicas_max 2\n'));
   assert.match(
-    await peer.fails('POST', '/collections/spread/cluster', {}),
-    /^501 Not implemented: POST/,
+    await peer.fails('POST', '/collections/spread/cluster', { start_resharding: {} }),
+    /^501 Not implemented: start_resharding/,
   );
   assert.match(await peer.fails('GET', '/collections/none/cluster'), /^404 Not found/);
 });
@@ -331,9 +331,13 @@ test('telemetry of the whole cluster is put together from what its peers say', a
 test('what changes the cluster needs the key that may manage', async () => {
   const guarded = await startRig(keys, clusterOfThree);
   guarded.engine.cluster = new FakeCluster();
+  const bodies: Readonly<Record<string, string>> = {
+    '/cluster/metadata/keys/a': '1',
+    '/collections/c/cluster': '{"drop_replica":{"shard_id":0,"peer_id":2}}',
+  };
   const statusAs = async (key: string | null, method: string, path: string) => {
     const headers = { ...json, ...(key === null ? {} : { 'api-key': key }) };
-    const body = method === 'PUT' ? '1' : undefined;
+    const body = method === 'PUT' || method === 'POST' ? bodies[path] : undefined;
     return (await guarded.call(method, path, body, headers)).status;
   };
   try {

@@ -40,9 +40,6 @@ export class PlacementService {
 
   /** Done when it is agreed and applied here; a transfer has only begun then. */
   async change(nameOrAlias: string, operation: ClusterOperation, timeoutMs: number): Promise<void> {
-    if (this.#engine.cluster === null) {
-      throw new RequestError('bad_request', 'Distributed mode disabled');
-    }
     const collection = requireCollection(this.#engine, nameOrAlias);
     await this.#engine.propose(this.#command(collection, operation), timeoutMs);
   }

@@ -4,6 +4,7 @@
 
 import type { PeerId } from '../../base/ids.ts';
 import { FailedReplicas, type ReplicaName } from '../../collection/failed-replicas.ts';
+import { MovingShard } from '../../collection/moving-shard.ts';
 import type { PeerClient } from '../../collection/peer-client.ts';
 import { ReplicatedShard, type ReplicatedShardParts } from '../../collection/replicated-shard.ts';
 import { serveShardCall } from '../../collection/serve-shard-call.ts';
@@ -65,6 +66,9 @@ export class PeerShards {
 
   access(uuid: string, shardId: number): ShardAccess {
     const collection = this.#ports.collection(uuid);
+    if (collection !== undefined && isInTransfer(collection, shardId)) {
+      return this.#moving(uuid, shardId);
+    }
     const replicas = collection?.shards.get(shardId)?.replicas;
     if (replicas?.size === 1 && replicas.get(this.#ownPeerId) === 'Active') {
       const local = this.#ports.local(uuid, shardId);
@@ -127,6 +131,14 @@ export class PeerShards {
     return this.#replicated(shard.uuid, shard.shardId).lead(record, options);
   }
 
+  #moving(uuid: string, shardId: number): MovingShard {
+    return new MovingShard({
+      timers: this.#ports.timers,
+      replicas: () => this.#ports.collection(uuid)?.shards.get(shardId)?.replicas ?? new Map(),
+      shard: () => this.#replicated(uuid, shardId),
+    });
+  }
+
   #replicated(uuid: string, shardId: number): ReplicatedShard {
     const collection = this.#ports.collection(uuid);
     const replicas = collection?.shards.get(shardId)?.replicas;
@@ -183,4 +195,8 @@ export class PeerShards {
       throw error;
     }
   }
+}
+
+function isInTransfer({ transfers }: CollectionState, shardId: number): boolean {
+  return transfers.some((one) => one.shardId === shardId || one.toShardId === shardId);
 }

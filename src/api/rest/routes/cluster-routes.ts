@@ -138,7 +138,8 @@ export const clusterRoutes: readonly Route[] = [
     method: 'POST',
     path: `${c}/cluster`,
     takesBody: true,
-    prepare: (input, { placement }) => {
+    prepare: (input, { engine, placement }) => {
+      if (engine.cluster === null) return refuseAlone;
       const name = collectionName(input);
       const timeoutMs = operationTimeoutMs(input.query);
       const operation = decodeClusterOperation(input.body);
@@ -152,6 +153,10 @@ export const clusterRoutes: readonly Route[] = [
   placementChange('POST', `${c}/shards/delete`),
 ];
 
+function refuseAlone(): never {
+  throw new RequestError('bad_request', 'Distributed mode disabled');
+}
+
 /** What only several peers can do, and is not built yet. */
 function placementChange(method: Route['method'], path: string): Route {
   return {
@@ -162,9 +167,7 @@ function placementChange(method: Route['method'], path: string): Route {
     prepare:
       (_input, { engine }) =>
       () => {
-        if (engine.cluster === null) {
-          throw new RequestError('bad_request', 'Distributed mode disabled');
-        }
+        if (engine.cluster === null) refuseAlone();
         throw new RequestError('not_implemented', `${method} ${path} is not built yet`);
       },
   };
