@@ -18,7 +18,7 @@ import {
 import type { CollectionConfig, VectorParams } from '../model/collection-config.ts';
 import type { PayloadFieldSchema } from '../model/payload-schema.ts';
 import { RequestError } from '../model/request-error.ts';
-import { readJson, writeJsonAtomic } from '../storage/atomic-file.ts';
+import { readJson, stageJson, writeJsonAtomic } from '../storage/atomic-file.ts';
 import { CorruptFileError } from '../storage/corrupt-file.ts';
 
 const formatVersion = 2;
@@ -135,17 +135,27 @@ export class CatalogStore {
 
   /** `clusterId`: of the cluster that agreed on it, `null` for a node that stands alone. */
   async saveCollection(collection: CollectionState, clusterId: string | null): Promise<void> {
+    const put = await this.stageCollection(collection, clusterId);
+    await put();
+  }
+
+  /** `config.json` is written, and counts once what this resolves to was called. */
+  async stageCollection(
+    collection: CollectionState,
+    clusterId: string | null,
+  ): Promise<() => Promise<void>> {
     const stored = {
       ...encodeCollection(collection, this.#ownPeerId),
       ...(clusterId === null ? {} : { cluster_id: clusterId }),
     };
     const path = `${this.#collectionPath(collection.name)}/config.json`;
     const isDirectoryNew = this.#unsynced.has(collection.name);
-    await Promise.all([
-      writeJsonAtomic(this.#disk, path, stored),
+    const [put] = await Promise.all([
+      stageJson(this.#disk, path, stored),
       isDirectoryNew ? this.#disk.syncDir(`${this.#root}/collections`) : undefined,
     ]);
     if (isDirectoryNew) this.#unsynced.delete(collection.name);
+    return put;
   }
 
   async saveAliases(aliases: ReadonlyMap<string, string>): Promise<void> {

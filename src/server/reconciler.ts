@@ -207,17 +207,26 @@ export class Reconciler {
   async #saveUnsaved(name: string): Promise<void> {
     const hosted = this.#hosted.get(name);
     const collection = hosted?.settled ?? null;
-    if (hosted === undefined || collection === null || !this.#unsaved.delete(name)) return;
-    await this.#save(hosted, collection).catch((error: unknown) => {
-      this.#unsaved.add(name);
+    if (hosted === undefined || collection === null || !this.#unsaved.has(name)) return;
+    await this.#put(hosted, collection, this.#stage(hosted, collection)).catch((error: unknown) => {
       this.#parts.log.warn('a collection could not be saved', { name, error: String(error) });
     });
   }
 
-  async #save(hosted: Hosted, collection: CollectionState): Promise<void> {
+  async #stage(hosted: Hosted, collection: CollectionState): Promise<() => Promise<void>> {
     this.#makeDirectory(hosted, collection);
-    await this.#parts.store.saveCollection(collection, this.#clusterId);
+    return this.#parts.store.stageCollection(collection, this.#clusterId);
+  }
+
+  async #put(
+    hosted: Hosted,
+    collection: CollectionState,
+    staging: Promise<() => Promise<void>>,
+  ): Promise<void> {
+    const put = await staging;
+    await put();
     hosted.saved = collection;
+    this.#unsaved.delete(collection.name);
   }
 
   #makeDirectory(hosted: Hosted, collection: CollectionState): void {
@@ -237,9 +246,17 @@ export class Reconciler {
       hosted = notSaved(uuid);
       this.#hosted.set(name, hosted);
     }
-    for (const step of stepsFor(hosted, wanted, this.#ownPeerId)) {
-      await this.#carryOut(step, hosted, wanted);
+    const steps = stepsFor(hosted, wanted, this.#ownPeerId);
+    const mustSave = steps.some(({ kind }) => kind === 'save');
+    // The disk works on it while shards are opened, and it counts only after them.
+    const staging = mustSave ? this.#stage(hosted, wanted) : null;
+    staging?.catch(() => undefined);
+    try {
+      for (const step of steps) await this.#carryOut(step, hosted, wanted);
+    } finally {
+      await staging?.catch(() => undefined);
     }
+    if (staging !== null) await this.#put(hosted, wanted, staging);
     hosted.used = wanted;
     hosted.settled = wanted;
   }
@@ -263,8 +280,8 @@ export class Reconciler {
         await host.updateShard(collection.uuid, step.shardId, encodeUpdate(step.operation));
         return;
       case 'save':
-        this.#unsaved.delete(collection.name);
-        return this.#save(hosted, collection);
+        // Staged from the beginning, put in place at the end.
+        return;
       case 'save_later':
         this.#unsaved.add(collection.name);
         return;

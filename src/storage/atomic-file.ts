@@ -73,7 +73,14 @@ export async function readText(disk: Disk, path: string): Promise<string | null>
 }
 
 export async function writeJsonAtomic(disk: Disk, path: string, value: unknown): Promise<void> {
-  await writeTextAtomic(disk, path, `${JSON.stringify(value, null, 2)}\n`);
+  const put = await stageJson(disk, path, value);
+  await put();
+}
+
+/** Everything but the last step: who calls what this resolves to has the new content in place. */
+export function stageJson(disk: Disk, path: string, value: unknown): Promise<() => Promise<void>> {
+  const text = `${JSON.stringify(value, null, 2)}\n`;
+  return stageFile(disk, path, [new TextEncoder().encode(text)]);
 }
 
 /**
@@ -109,6 +116,15 @@ export async function readFile(disk: Disk, path: string): Promise<Uint8Array | n
 }
 
 async function replaceFile(disk: Disk, path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const put = await stageFile(disk, path, chunks);
+  await put();
+}
+
+async function stageFile(
+  disk: Disk,
+  path: string,
+  chunks: readonly Uint8Array[],
+): Promise<() => Promise<void>> {
   const temporary = path + temporarySuffix;
   const file = disk.open(temporary, 'create');
   try {
@@ -121,8 +137,10 @@ async function replaceFile(disk: Disk, path: string, chunks: readonly Uint8Array
     throw error;
   }
   file.close();
-  disk.rename(temporary, path);
-  await disk.syncDir(parentPath(path));
+  return async () => {
+    disk.rename(temporary, path);
+    await disk.syncDir(parentPath(path));
+  };
 }
 
 function removeIfPossible(disk: Disk, path: string): void {
