@@ -325,6 +325,7 @@ export class ClusterNode implements PeerEndpoint {
       removePeer: (peerId, timeoutMs) => this.removePeer(peerId, timeoutMs),
       changeUri: (peerId, uri, timeoutMs) =>
         this.#ask({ kind: 'update', peerId, uri, version: null }, timeoutMs),
+      addressFault: (uri) => this.#ports.network.addressFault(uri),
       addressOf: (peerId) => this.#addresses.of(peerId),
       hearUri: (peerId, uri) => this.#addresses.hear(peerId, uri),
       waitOnCommit: (index, term, timeoutMs) => this.waitOnCommit(index, term, timeoutMs),

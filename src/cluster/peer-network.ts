@@ -88,6 +88,8 @@ export interface PeerNetwork {
     request: PeerRequest,
     timeoutMs: number,
   ): Promise<PeerAnswer>;
+  /** Why nobody could be reached at this address from here, whoever is there; `null`: perhaps. */
+  addressFault(uri: string): Promise<string | null>;
   /** Whom this peer talks to from now on; connections to others are closed once they are idle. */
   useAddresses(addresses: ReadonlyMap<PeerId, string>): void;
   /** `null` until this node knows its cluster. Connections of another cluster are refused. */

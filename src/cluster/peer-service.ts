@@ -36,6 +36,8 @@ export interface ServingNode {
   removePeer(peerId: PeerId, timeoutMs: number): Promise<MembershipResult>;
   changeUri(peerId: PeerId, uri: string, timeoutMs: number): Promise<MembershipResult>;
   addressOf(peerId: PeerId): string | null;
+  /** See `PeerNetwork`. */
+  addressFault(uri: string): Promise<string | null>;
   hearUri(peerId: PeerId, uri: string): void;
   waitOnCommit(index: LogIndex, term: Term, timeoutMs: number): Promise<boolean>;
   receiveSnapshot(from: PeerId, message: Message): void;
@@ -117,6 +119,7 @@ async function serveJoin(
     return { kind: 'refused', message };
   }
   const uri = request.uri ?? `${node.scheme}://${hostOf(callerAddress)}:${request.port}/`;
+  await checkAddress(node, uri);
   const conflict = await freeAddress(node, peerId, uri);
   if (conflict !== null) return { kind: 'refused', message: conflict };
   const result = await node.addPeer({ peerId, uri, version }, membershipMs);
@@ -129,6 +132,15 @@ async function serveJoin(
     clusterId,
     peers: new Map([...peers].map(([id, peer]) => [id, peer.uri])),
   };
+}
+
+/**
+ * A member that nobody can ever reach would count for the majority. Names may take a while to be
+ * known everywhere, so this is no final refusal.
+ */
+async function checkAddress(node: ServingNode, uri: string): Promise<void> {
+  const fault = await node.addressFault(uri);
+  if (fault !== null) throw new NotNow(`the peer cannot be reached by others: ${fault}`);
 }
 
 /** One address, one peer: an old one without shards makes room. Why not, or `null`. */
@@ -167,6 +179,7 @@ async function serveAnnounce(
 ): Promise<PeerAnswer> {
   if (from !== peerId) return { kind: 'refused', message: 'only a peer itself says where it is' };
   if (!node.isWorking()) throw new NotNow('consensus has stopped on this peer');
+  await checkAddress(node, uri);
   node.hearUri(peerId, uri);
   const result = await node.changeUri(peerId, uri, membershipMs);
   if (result.kind === 'refused') return { kind: 'refused', message: result.message };

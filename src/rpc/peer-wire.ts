@@ -14,7 +14,7 @@ import type {
 } from '../cluster/peer-network.ts';
 import { PeerUnreachable } from '../cluster/peer-network.ts';
 import type { TimerHandle } from '../io/ports.ts';
-import { parseAddress } from './address.ts';
+import { nameFault, parseAddress } from './address.ts';
 import type { Hello, Introduction, Purpose } from './codec/handshake.ts';
 import { decodePeerAnswer, encodePeerMessage, encodePeerRequest } from './codec/peer-codec.ts';
 import type { Connection } from './connection.ts';
@@ -134,6 +134,15 @@ export class PeerWire implements PeerNetwork {
     } catch (cause) {
       throw new PeerUnreachable('the answer cannot be read', { cause });
     }
+  }
+
+  async addressFault(uri: string): Promise<string | null> {
+    const address = parseAddress(uri);
+    if (address === null) return `${uri} is not an address of a peer`;
+    if (address.isTls && this.#tls === null) {
+      return `${uri} asks for TLS, which is not enabled on this node`;
+    }
+    return nameFault(address, this.#context.limits.connectMs);
   }
 
   useAddresses(addresses: ReadonlyMap<PeerId, string>): void {

@@ -105,6 +105,8 @@ export class OctantCluster {
   readonly directory: string;
   readonly peers: Peer[] = [];
   readonly #options: ClusterOptions;
+  /** Each has a directory of its own, also after others were taken out of `peers`. */
+  #createdCount = 0;
 
   constructor(options: ClusterOptions = {}) {
     this.#options = options;
@@ -130,7 +132,8 @@ export class OctantCluster {
 
   /** A further peer, not started yet; the first one founds the cluster. */
   async addPeer(given: { readonly uri?: string; readonly bootstrap?: Peer } = {}): Promise<Peer> {
-    const index = this.peers.length;
+    const index = this.#createdCount;
+    this.#createdCount += 1;
     const bootstrap = given.bootstrap ?? this.peers[0];
     const { firstPort } = this.#options;
     const p2pPort = firstPort === undefined ? await freePort() : firstPort + peerPortOffset + index;

@@ -63,6 +63,7 @@ export class SimNetwork {
     return {
       send: (to, message) => this.#send(port, to, message),
       call: (to, request, timeoutMs) => this.#call(port, to, request, timeoutMs),
+      addressFault: () => Promise.resolve(null),
       useAddresses: (addresses) => {
         port.addresses = addresses;
       },
