@@ -1,16 +1,18 @@
 // The parts that `GET /cluster`, telemetry and collection cluster info have in common, in the API's
-// words. Peer ids are at most 2^53, so as JSON numbers they are exact.
+// words. Peer ids are numbers in JSON: exact ones, also where an old storage has one that is larger
+// than what a double holds.
 
-import { assert } from '../base/assert.ts';
 import type { PeerId } from '../base/ids.ts';
 import type { ReshardingState, ShardKeyValue, ShardTransfer } from '../model/cluster-state.ts';
 import type { ClusterStatus, ConsensusLoop } from './cluster-access.ts';
 
 const peerIdMax = 2n ** 53n;
 
-export function peerNumber(peerId: PeerId): number {
-  assert(peerId <= peerIdMax, () => `peer id ${peerId}`);
-  return Number(peerId);
+/** Of what `JSON.stringify` takes as it is; Node.js 21 has it. */
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => object };
+
+export function peerNumber(peerId: PeerId): number | object {
+  return peerId <= peerIdMax ? Number(peerId) : rawJSON(String(peerId));
 }
 
 /** `{"<peer id>": {"uri": …}}` */
