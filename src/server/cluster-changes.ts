@@ -95,9 +95,12 @@ export class PeerChanges implements ClusterChanges {
 
   // --- start and end ---
 
+  async listen(): Promise<void> {
+    await this.#parts.listen(this.#endpoint());
+  }
+
   async load(): Promise<void> {
-    const { store, listen } = this.#parts;
-    await listen(this.#endpoint());
+    const { store } = this.#parts;
     const catalog = await store.load();
     await store.sweepDeleted();
     await this.#firstState();

@@ -18,6 +18,8 @@ export interface StateChanges {
 
 /** Of a peer of a cluster. */
 export interface ClusterChanges extends StateChanges, ClusterAccess {
+  /** Others reach this peer from now on. */
+  listen(): Promise<void>;
   /** No change comes after this. */
   stop(): Promise<void>;
   /** Of a transfer whose source is here, by uuid of the collection and serial. */
@@ -42,6 +44,8 @@ export class Control {
 
   /** Everything is loaded and every worker listens when this resolves. */
   async start(): Promise<{ readonly port: number }> {
+    // Consensus catches up while the threads start.
+    await this.#cluster?.listen();
     await this.#host.startThreads({
       propose: ({ command, timeoutMs }) => this.#changes.propose(command, timeoutMs),
       cluster_status: () => this.#peer().status(),
