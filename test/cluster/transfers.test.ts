@@ -167,28 +167,3 @@ test('a killed peer has all it missed soon after it is back', async () => {
     load.check(new Map([...(first ?? []), ...(second ?? [])]));
   }
 });
-
-test('a peer whose shards were moved away can be removed without force', async () => {
-  const leaving = await cluster.addPeer();
-  await leaving.process.start();
-  await cluster.untilFormed();
-  const name = 'leaving';
-  await createPoints(cluster.peer(0), name, 200, { shard_number: 4 });
-  const id = await idOf(leaving);
-  const removal = `/cluster/peer/${id}`;
-  assert.match(await cluster.peer(0).failure('DELETE', removal), /^400 .*there are shards on it$/);
-  const target = await idOf(cluster.peer(0));
-  const { local_shards } = await placementOf(leaving, name);
-  for (const { shard_id } of local_shards) {
-    await cluster.peer(1).result('POST', `/collections/${name}/cluster`, {
-      move_shard: { shard_id, from_peer_id: id, to_peer_id: target },
-    });
-  }
-  await untilNoTransfers(cluster.peers, name);
-  assert.equal((await placementOf(leaving, name)).local_shards.length, 0);
-  await cluster.peer(1).result('DELETE', removal);
-  const { count } = await cluster
-    .peer(0)
-    .result<{ readonly count: number }>('POST', `/collections/${name}/points/count`, {});
-  assert.equal(count, 200);
-});
