@@ -314,6 +314,7 @@ export class ClusterNode implements PeerEndpoint {
       peerId: this.#id,
       scheme: this.#options.scheme,
       isWorking: () => this.isWorking,
+      hasLeader: () => this.#driver.raftStatus.leaderId !== null,
       state: () => this.state(),
       membership: () => this.#driver.raftStatus.membership,
       encodedState: () => ({ index: this.#machine.index, data: this.#machine.encode() }),

@@ -212,7 +212,7 @@ export class NodeStart {
       for (const address of through) {
         const leftMs = startMs + joinTimeoutMs - clock.monotonicMs();
         if (leftMs <= 0) break;
-        const answer = await this.#call(address, request, Math.min(joinCallMs, leftMs));
+        const answer = await this.#call(address, request, Math.min(joinCallMs, Math.ceil(leftMs)));
         if (typeof answer === 'string') {
           latest = answer;
         } else if (answer.kind === 'joined') {

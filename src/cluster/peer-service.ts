@@ -21,6 +21,7 @@ export interface ServingNode {
   readonly peerId: PeerId;
   readonly scheme: 'http' | 'https';
   isWorking(): boolean;
+  hasLeader(): boolean;
   state(): ClusterState;
   membership(): Membership;
   encodedState(): { readonly index: LogIndex; readonly data: Uint8Array };
@@ -118,6 +119,8 @@ async function serveJoin(
       `remove it from the cluster first`;
     return { kind: 'refused', message };
   }
+  // Who waits here may be gone when a leader comes, and would be let in all the same.
+  if (!node.hasLeader()) throw new NotNow('Failed to add peer: nobody leads the cluster');
   const uri = request.uri ?? `${node.scheme}://${hostOf(callerAddress)}:${request.port}/`;
   await checkAddress(node, uri);
   const conflict = await freeAddress(node, peerId, uri);

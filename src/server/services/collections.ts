@@ -190,8 +190,8 @@ export class CollectionService {
 /** Changes nothing, and is done when all that came before is done. */
 const nothing: UpdateOperation = { kind: 'delete_points', selector: { ids: [], filter: null } };
 
-/** `timeout` of an index change is for the waiting, not for the agreement. */
-const agreementMs = 60_000;
+/** `timeout` of an index change is for the waiting, not for the agreement: that has the usual time. */
+const agreementMs = 10_000;
 
 /**
  * A shard costs files and memory even when it is empty; a slip of the finger must not take a node.
