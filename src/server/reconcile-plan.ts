@@ -33,7 +33,9 @@ export type ReconcileStep =
       readonly shardId: number;
       readonly operation: IndexOperation;
     }
-  /** Before anybody hears of new replicas: a shard that is on disk without it is taken for garbage. */
+  /**
+   * Before anybody hears of new replicas: a shard that is on disk without it is taken for garbage.
+   */
   | { readonly kind: 'save' }
   /** The file is older than the state, and nothing on this peer rests on the difference. */
   | { readonly kind: 'save_later' };

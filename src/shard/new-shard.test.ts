@@ -1,5 +1,5 @@
-// Wherever the creation of a shard is cut off, by a fault or a power loss, there is a whole shard or
-// none, and the next try makes one.
+// Wherever the creation of a shard is cut off, by a fault or a power loss, there is a whole shard
+// or none, and the next try makes one.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
