@@ -13,7 +13,7 @@ export const heartbeatTicks = 2;
 const electionTicks = 10;
 
 /** Between two looks at the clock of a peer in a calm cluster: as often as heartbeats come. */
-export const restTicks = heartbeatTicks;
+export const restTicks = 2;
 
 /** A leader that was silent for longer may be lost, and from there on every tick counts. */
 export const restSilenceTicksMax = 2 * heartbeatTicks;
