@@ -12,6 +12,7 @@ import { RequestError } from '../model/request-error.ts';
 import type { ShardInfo } from '../shard/shard-info.ts';
 import type { UpdateOutcome } from '../shard/update-outcome.ts';
 import { isTransient } from './replica-set.ts';
+import type { ReplicatedShard } from './replicated-shard.ts';
 import type { ReadConsistency, ShardAccess, WriteOptions } from './shard-access.ts';
 
 type Replicas = ReadonlyMap<PeerId, ReplicaState>;
@@ -21,7 +22,7 @@ export interface MovingShardPorts {
   /** Those that are agreed at the moment, as far as it is known here. */
   readonly replicas: () => Replicas;
   /** The shard with them. */
-  readonly shard: () => ShardAccess;
+  readonly shard: () => ReplicatedShard;
 }
 
 /** Peers that can be reached are not further apart. */
@@ -36,11 +37,19 @@ export class MovingShard implements ShardAccess {
     this.#ports = ports;
   }
 
-  async update(record: Uint8Array, options: WriteOptions): Promise<UpdateOutcome> {
+  update(record: Uint8Array, options: WriteOptions): Promise<UpdateOutcome> {
+    return this.#updated(() => this.#ports.shard().update(record.slice(), options));
+  }
+
+  lead(record: Uint8Array, options: WriteOptions): Promise<UpdateOutcome> {
+    return this.#updated(() => this.#ports.shard().lead(record.slice(), options));
+  }
+
+  /** `update` gives a copy away each time: the shard may hand its record over to somebody. */
+  async #updated(update: () => Promise<UpdateOutcome>): Promise<UpdateOutcome> {
     for (let tries = 1; ; tries += 1) {
       const before = this.#ports.replicas();
-      // The shard may hand its record over to somebody.
-      const outcome = await this.#ports.shard().update(record.slice(), options);
+      const outcome = await update();
       if (outcome.status !== 'failed' || !isTransient(outcome.code)) return outcome;
       if (tries === triesMax || !(await this.#hasNews(before))) return outcome;
     }

@@ -87,7 +87,7 @@ export class TransferKeeper {
       case 'stop': {
         const { uuid, transfer } = step.task;
         this.#tasks.delete(taskKey(uuid, transfer));
-        this.#ports.stop(uuid, transfer, step.isFinished).catch((error: unknown) => {
+        this.#stop(uuid, transfer, step.isFinished).catch((error: unknown) => {
           this.#ports.log.debug('a transfer stopped with its thread', { error: String(error) });
         });
         return;
@@ -96,6 +96,15 @@ export class TransferKeeper {
         void this.#propose(step.key, step.command);
         return;
     }
+  }
+
+  /**
+   * Who has not heard yet that the receiver counts sends updates only here: they are forwarded until
+   * everybody has.
+   */
+  async #stop(uuid: string, transfer: ShardTransfer, isFinished: boolean): Promise<void> {
+    if (isFinished) await this.#ports.seenEverywhere();
+    await this.#ports.stop(uuid, transfer, isFinished);
   }
 
   async #start(collection: CollectionState, transfer: ShardTransfer): Promise<void> {
@@ -125,28 +134,25 @@ export class TransferKeeper {
     task.status = status;
     // It was stopped meanwhile.
     if (this.#tasks.get(key) !== task) return;
-    const seconds = ((clock.monotonicMs() - nowMs) / 1000).toFixed(2);
     const { doneCount } = task.progress;
-    log.info('The sending of a shard ended', { ...fields, ...status, points: doneCount, seconds });
-    const only = { collections: new Map([[name, collection]]) };
-    this.#report(only.collections, key);
+    log.info('The sending of a shard ended', {
+      ...fields,
+      ...status,
+      points: doneCount,
+      took: seconds(clock.monotonicMs() - nowMs),
+    });
+    this.#report(task);
   }
 
-  /** Proposes what a task that has just ended calls for, without waiting for the next look. */
-  #report(collections: ClusterState['collections'], key: string): void {
-    const task = this.#tasks.get(key);
-    if (task === undefined) return;
-    const collection = collections.get(task.name);
-    if (collection === undefined) return;
-    const { name, transfer, status } = task;
+  /** Without waiting for the next look. */
+  #report({ name, uuid, transfer, status }: Task): void {
     const { serial } = transfer;
-    const reason = status.kind === 'failed' ? `transmission failed: ${status.reason}` : '';
-    void this.#propose(
-      key,
+    const of = { collection: name, key: transfer, serial };
+    const command: Command =
       status.kind === 'failed'
-        ? { kind: 'abort_transfer', collection: name, key: transfer, serial, reason }
-        : { kind: 'finish_transfer', collection: name, key: transfer, serial },
-    );
+        ? { kind: 'abort_transfer', ...of, reason: `transmission failed: ${status.reason}` }
+        : { kind: 'finish_transfer', ...of };
+    void this.#propose(taskKey(uuid, transfer), command);
   }
 
   async #propose(key: string, command: Command): Promise<void> {

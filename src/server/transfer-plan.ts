@@ -1,4 +1,5 @@
-// Which transfers this peer has to begin, end or report, by what is agreed and what runs here: pure.
+// Which transfers this peer has to begin, end or report, by what is agreed and what runs here:
+// pure.
 //
 //   agreed, not running here ──▶ start        running, not agreed any more ──▶ stop
 //   ended here, still agreed ──▶ finish or abort, proposed again until it is agreed

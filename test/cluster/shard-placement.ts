@@ -83,7 +83,9 @@ export async function startTransfer(
 export async function untilWritten(load: Load, count: number): Promise<void> {
   const goal = load.writeCount + count;
   await until(() =>
-    Promise.resolve(load.writeCount >= goal ? null : `${load.writeCount} writes, ${load.failures}`),
+    Promise.resolve(
+      load.writeCount >= goal ? null : `${load.writeCount} writes, ${load.failures.join()}`,
+    ),
   );
 }
 

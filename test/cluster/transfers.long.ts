@@ -57,9 +57,9 @@ for (const [kind, victim, delayMs] of [
   test(`${kind}: the ${victim} is killed after ${delayMs} ms`, async () => {
     const name = `${kind}-${victim}-${delayMs}`;
     await createPoints(cluster.peer(0), name, preloadedCount, { replication_factor: 2 });
-    const before = await holders(name);
-    const [source, kept] = before as [Peer, Peer];
-    const target = cluster.peers.find((peer) => !before.includes(peer));
+    const holding = await holders(name);
+    const [source, kept] = holding as [Peer, Peer];
+    const target = cluster.peers.find((peer) => !holding.includes(peer));
     assert.ok(target !== undefined);
     const dying = victim === 'source' ? source : target;
     const writers = cluster.peers.filter((peer) => peer !== dying);

@@ -60,30 +60,41 @@ export const firstState: TransferState = {
   waitedMs: 0,
 };
 
+/** What must be under way for an event to mean something. */
+const actionBefore = {
+  ready: 'begin',
+  not_ready: 'begin',
+  waited: 'wait',
+  drained: 'drain',
+  copied: 'copy',
+  sealed: 'seal',
+  rested: 'rest',
+} as const satisfies Record<Exclude<TransferEvent['kind'], 'failed'>, TransferAction['kind']>;
+
 /** An event that does not fit the action is taken for a late one: nothing changes. */
 export function nextState(state: TransferState, event: TransferEvent): TransferState {
   const { action } = state;
   if (isOver(action)) return state;
+  if (event.kind === 'failed') return afterFailure(state, event.reason);
+  if (action.kind !== actionBefore[event.kind]) return state;
   switch (event.kind) {
-    case 'failed':
-      return afterFailure(state, event.reason);
-    case 'not_ready':
-      return action.kind === 'begin' ? afterNotReady(state, event.reason) : state;
     case 'ready':
-      return action.kind === 'begin' ? { ...state, action: { kind: 'drain' } } : state;
+      return { ...state, action: { kind: 'drain' } };
+    case 'not_ready':
+      return afterNotReady(state, event.reason);
     case 'waited':
-      return action.kind === 'wait' ? { ...state, action: { kind: 'begin' } } : state;
+      return { ...state, action: { kind: 'begin' } };
     case 'rested':
-      if (action.kind !== 'rest') return state;
       return { ...state, waitedMs: 0, action: { kind: 'begin' } };
     case 'drained':
-      return action.kind === 'drain' ? { ...state, action: { kind: 'copy', from: null } } : state;
+      return { ...state, action: { kind: 'copy', from: null } };
     case 'copied':
-      if (action.kind !== 'copy') return state;
-      if (event.next === null) return { ...state, action: { kind: 'seal' } };
-      return { ...state, action: { kind: 'copy', from: event.next } };
+      return {
+        ...state,
+        action: event.next === null ? { kind: 'seal' } : { kind: 'copy', from: event.next },
+      };
     case 'sealed':
-      return action.kind === 'seal' ? { ...state, action: { kind: 'done' } } : state;
+      return { ...state, action: { kind: 'done' } };
     default:
       return unreachable(event);
   }

@@ -245,7 +245,8 @@ async function contents(shard: SlowShard): Promise<ReadonlyMap<PointId, string>>
   );
 }
 
-async function runTransfer(seed: number, lossPercent: number): Promise<'whole' | 'dead' | string> {
+/** `whole`, `dead`, or why it failed. */
+async function runTransfer(seed: number, lossPercent: number): Promise<string> {
   const transfer = new Transfer(seed, lossPercent);
   const { world, source, target } = transfer;
   const idCount = 260;

@@ -21,7 +21,6 @@ import type { MemoryAnswer, ShardView } from '../../shard/view.ts';
 import type { ClusterStatus } from '../cluster-access.ts';
 import type { Settings } from '../config/settings.ts';
 import type { ProcessReport, ProposalOutcome, RequestSeries } from '../engine.ts';
-import type { OutgoingTransfer } from './outgoing-transfers.ts';
 
 /**
  * `<collection uuid>/<shard id>`: tells a shard from one of an earlier collection of the same name.
@@ -47,6 +46,15 @@ export interface OpenShardRequest {
   readonly directory: string;
   readonly config: ShardConfig;
   readonly schema: PayloadSchema;
+}
+
+/** To another peer. */
+export interface OutgoingTransfer {
+  /** Uuid of the collection. */
+  readonly collection: string;
+  readonly shardId: number;
+  readonly to: PeerId;
+  readonly serial: number;
 }
 
 export type WorkerCalls = {

@@ -1,7 +1,6 @@
 // Transfers whose source is a shard that this thread owns: starts and ends the forwarding of its
 // updates and the driver that copies its points. When to do that is told by control.
 
-import type { PeerId } from '../../base/ids.ts';
 import type { PeerClient } from '../../collection/peer-client.ts';
 import {
   TransferDriver,
@@ -11,15 +10,8 @@ import {
 import { ForwardingShard } from '../../collection/transfer/forwarding-shard.ts';
 import { stepSender } from '../../collection/transfer/send-step.ts';
 import type { Random, Timers } from '../../io/ports.ts';
+import type { OutgoingTransfer } from './messages.ts';
 import type { OwnedShard } from './owned-shard.ts';
-
-export interface OutgoingTransfer {
-  /** Uuid of the collection. */
-  readonly collection: string;
-  readonly shardId: number;
-  readonly to: PeerId;
-  readonly serial: number;
-}
 
 export interface OutgoingTransfersPorts {
   readonly client: PeerClient;
@@ -31,6 +23,7 @@ export interface OutgoingTransfersPorts {
 
 interface Running {
   readonly shard: OwnedShard;
+  readonly forwarding: ForwardingShard;
   readonly driver: TransferDriver;
 }
 
@@ -59,7 +52,7 @@ export class OutgoingTransfers {
       random,
       tell: (progress) => this.#ports.tell(transfer, progress),
     });
-    this.#running.set(keyOf(transfer), { shard, driver });
+    this.#running.set(keyOf(transfer), { shard, forwarding, driver });
     shard.forwardBy(forwarding);
     return driver.run();
   }
@@ -70,7 +63,7 @@ export class OutgoingTransfers {
     const running = this.#running.get(key);
     if (running === undefined) return;
     this.#running.delete(key);
-    running.shard.forwardBy(null);
+    running.shard.endForwarding(running.forwarding);
     running.driver.stop('the transfer is over', isFinished);
   }
 }

@@ -46,8 +46,13 @@ export class OwnedShard implements ShardAccess {
     return (this.#forwarding ?? this.local).update(record, options);
   }
 
-  forwardBy(forwarding: ForwardingShard | null): void {
+  forwardBy(forwarding: ForwardingShard): void {
     this.#forwarding = forwarding;
+  }
+
+  /** Unless another one has taken its place. */
+  endForwarding(forwarding: ForwardingShard): void {
+    if (this.#forwarding === forwarding) this.#forwarding = null;
   }
 
   read(request: ShardReadRequest, timeoutMs: number): Promise<ShardReadAnswer> {

@@ -128,7 +128,12 @@ export class PeerShards {
     record: Uint8Array,
     options: WriteOptions,
   ): Promise<UpdateOutcome> {
-    return this.#replicated(shard.uuid, shard.shardId).lead(record, options);
+    const { uuid, shardId } = shard;
+    const collection = this.#ports.collection(uuid);
+    if (collection === undefined || !isInTransfer(collection, shardId)) {
+      return this.#replicated(uuid, shardId).lead(record, options);
+    }
+    return this.#moving(uuid, shardId).lead(record, options);
   }
 
   #moving(uuid: string, shardId: number): MovingShard {

@@ -23,12 +23,12 @@ import type { ProcessReport } from '../engine.ts';
 import type { BuilderPool } from './builder-pool.ts';
 import {
   type ControlCalls,
+  type OutgoingTransfer,
   type ShardCallRequest,
   type StateChange,
   shardKey,
   type WorkerCalls,
 } from './messages.ts';
-import type { OutgoingTransfer } from './outgoing-transfers.ts';
 import { type CallHandlers, ThreadPort } from './thread-port.ts';
 
 export interface ThreadHostOptions {
