@@ -23,12 +23,17 @@ interface IdentityPorts {
   readonly random: Random;
 }
 
+/** `undefined`: the file does not have it. */
+export type ShownMembers = ReadonlyMap<string, JsonValue | undefined>;
+
 export class PeerIdentityFile implements IdentityStore {
   readonly peerId: PeerId;
   readonly #disk: Disk;
   readonly #path: string;
   #members: Map<string, JsonValue>;
   #writing: Promise<void> = Promise.resolve();
+  /** What is on disk; `null`: what was there before, or nobody knows. */
+  #written: string | null = null;
 
   /** Makes and keeps an id if there is none yet: `presetId`, or a random one. */
   static async open(
@@ -88,10 +93,12 @@ export class PeerIdentityFile implements IdentityStore {
   }
 
   /** For people and tools: nothing here depends on it. */
-  async show(members: JsonObject): Promise<void> {
-    const before = this.#text();
-    for (const [name, value] of members) this.#members.set(name, value);
-    if (this.#text() !== before) await this.#write();
+  async show(members: ShownMembers): Promise<void> {
+    for (const [name, value] of members) {
+      if (value === undefined) this.#members.delete(name);
+      else this.#members.set(name, value);
+    }
+    if (this.#text() !== this.#written) await this.#write();
   }
 
   #text(): string {
@@ -99,9 +106,12 @@ export class PeerIdentityFile implements IdentityStore {
   }
 
   #write(): Promise<void> {
-    const written = this.#writing.then(() =>
-      writeTextAtomic(this.#disk, this.#path, `${this.#text()}\n`),
-    );
+    const written = this.#writing.then(async () => {
+      const text = this.#text();
+      this.#written = null;
+      await writeTextAtomic(this.#disk, this.#path, `${text}\n`);
+      this.#written = text;
+    });
     this.#writing = written.catch(() => undefined);
     return written;
   }

@@ -5,15 +5,25 @@ import { parseJson } from '../base/json-scanner.ts';
 import type { JsonObject, JsonValue } from '../base/json-value.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
 import type { Logger, Timers } from '../io/ports.ts';
-import { confState, jsonPeerId, type PeerIdentityFile } from './peer-identity.ts';
+import type { ClusterState } from '../model/cluster-state.ts';
+import {
+  confState,
+  jsonPeerId,
+  type PeerIdentityFile,
+  type ShownMembers,
+} from './peer-identity.ts';
 
 const pauseMs = 1_000;
+
+type Metadata = ClusterState['metadata'];
 
 export class StateFileView {
   readonly #file: PeerIdentityFile;
   readonly #timers: Timers;
   readonly #log: Logger;
   #isWaiting = false;
+  /** Parsed once for as long as it stays the same: it may be large. */
+  #metadata: { readonly source: Metadata; readonly document: JsonObject } | null = null;
 
   constructor(file: PeerIdentityFile, ports: { readonly timers: Timers; readonly log: Logger }) {
     this.#file = file;
@@ -27,18 +37,27 @@ export class StateFileView {
     this.#isWaiting = true;
     this.#timers.setTimeout(() => {
       this.#isWaiting = false;
-      this.#file.show(members(node)).catch((error: unknown) => {
-        this.#log.warn('cannot show the state of consensus', { error: String(error) });
-      });
+      this.#file
+        .show(members(node, this.#documentOf(node.state().metadata)))
+        .catch((error: unknown) => {
+          this.#log.warn('cannot show the state of consensus', { error: String(error) });
+        });
     }, pauseMs);
+  }
+
+  #documentOf(source: Metadata): JsonObject {
+    if (this.#metadata?.source !== source) {
+      this.#metadata = { source, document: metadataObject(source) };
+    }
+    return this.#metadata.document;
   }
 }
 
-function members(node: ClusterNode): JsonObject {
+function members(node: ClusterNode, metadata: JsonObject): ShownMembers {
   const { term, commitIndex, appliedIndex } = node.status();
-  const { peers, metadata, firstPeer } = node.state();
+  const { peers, firstPeer } = node.state();
   const { hardState, membership } = node.inspect().driver.raftStatus;
-  const all: readonly (readonly [string, JsonValue])[] = [
+  const all: readonly (readonly [string, JsonValue | undefined])[] = [
     [
       'state',
       object([
@@ -66,7 +85,7 @@ function members(node: ClusterNode): JsonObject {
         ),
       ),
     ],
-    ...(metadata.size === 0 ? [] : [['cluster_metadata', metadataObject(metadata)] as const]),
+    ['cluster_metadata', metadata.size === 0 ? undefined : metadata],
   ];
   return new Map(all);
 }
@@ -75,7 +94,7 @@ function object(entries: readonly (readonly [string, JsonValue])[]): JsonObject 
   return new Map(entries);
 }
 
-function metadataObject(metadata: ReadonlyMap<string, string>): JsonObject {
+function metadataObject(metadata: Metadata): JsonObject {
   const encoder = new TextEncoder();
   return object([...metadata].map(([key, text]) => [key, parseJson(encoder.encode(text))]));
 }

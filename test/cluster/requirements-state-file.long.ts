@@ -87,6 +87,14 @@ test('R15 valid after SIGKILL at any moment, with all that tools look for', asyn
         cluster.peers.map(({ uri }) => uri).toSorted(),
       );
     }
+    // Without any key there is no such member.
+    await cluster.peer(1).result('DELETE', '/cluster/metadata/keys/k?wait=true');
+    for (const peer of cluster.peers) {
+      await until(() => {
+        const { cluster_metadata: keys } = read(peer);
+        return Promise.resolve(keys === undefined ? null : JSON.stringify(keys));
+      });
+    }
   } finally {
     await cluster.dispose();
   }
