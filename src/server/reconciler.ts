@@ -257,6 +257,7 @@ export class Reconciler {
       await staging?.catch(() => undefined);
     }
     if (staging !== null) await this.#put(hosted, wanted, staging);
+    await this.#replaceBroken(wanted);
     hosted.used = wanted;
     hosted.settled = wanted;
   }
@@ -310,6 +311,24 @@ export class Reconciler {
       }
     }
     hosted.open.set(shardId, shard.serial);
+  }
+
+  /** What could not be loaded makes room for what another peer sends. */
+  async #replaceBroken(collection: CollectionState): Promise<void> {
+    const { host, store, log } = this.#parts;
+    const { name, uuid } = collection;
+    for (const { to, ...transfer } of collection.transfers) {
+      const shardId = transfer.toShardId ?? transfer.shardId;
+      if (to !== this.#ownPeerId || !host.isBrokenShard(uuid, shardId)) continue;
+      log.warn('A shard that could not be loaded is filled anew', {
+        collection: name,
+        shard: shardId,
+      });
+      await host.closeShard(uuid, shardId);
+      await store.removeShard(collection, shardId);
+      await host.createShard(collection, shardId);
+      this.#sweep();
+    }
   }
 
   async #saveAliases({ aliases }: ClusterState): Promise<void> {

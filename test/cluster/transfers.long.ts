@@ -2,6 +2,8 @@
 // end no transfer is left, every replica is active, and nothing that was acknowledged is missing.
 
 import assert from 'node:assert/strict';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { OctantCluster, type Peer, until } from './octant-cluster.ts';
 import {
@@ -18,7 +20,8 @@ const preloadedCount = 20_000;
 let cluster: OctantCluster;
 
 before(async () => {
-  cluster = await OctantCluster.start(3);
+  const environment = { QDRANT__STORAGE__HANDLE_COLLECTION_LOAD_ERRORS: 'true' };
+  cluster = await OctantCluster.start(3, { environment });
 });
 
 after(() => cluster.dispose());
@@ -86,6 +89,32 @@ for (const [kind, victim, delayMs] of [
     await cluster.peer(0).result('DELETE', `/collections/${name}`);
   });
 }
+
+test('a damaged shard is filled anew by the others after the first write that it fails', async () => {
+  const name = 'damaged';
+  const damaged = await cluster.addPeer();
+  await damaged.process.start();
+  await cluster.untilFormed();
+  await createPoints(cluster.peer(0), name, 2_000, { replication_factor: 4 });
+  await damaged.process.interrupt();
+  const shard = join(cluster.directory, 'peer-4', 'storage', 'collections', name, '0');
+  for (const file of readdirSync(join(shard, 'wal'))) {
+    const path = join(shard, 'wal', file);
+    if (statSync(path).isFile()) writeFileSync(path, 'no log at all, and long enough to be one');
+  }
+  await damaged.process.start();
+  await until(async () => {
+    const { local_shards } = await placementOf(damaged, name);
+    return local_shards[0]?.points_count === 0 ? null : JSON.stringify(local_shards);
+  });
+  assert.match(damaged.process.output, /cannot load a shard/);
+  const load = startLoad(cluster.peers, name, 2_000);
+  await untilWritten(load, 20);
+  await untilWhole(name, 4);
+  await load.end();
+  assert.deepEqual(load.failures, []);
+  for (const peer of cluster.peers) load.check(await localPoints(peer, name, 0));
+});
 
 test('a peer whose shards were moved away can be removed without force', async () => {
   const leaving = await cluster.addPeer();

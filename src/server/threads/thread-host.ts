@@ -258,6 +258,11 @@ export class ThreadHost {
     return least;
   }
 
+  /** It could not be loaded. */
+  isBrokenShard(uuid: string, shardId: number): boolean {
+    return this.#isBroken(shardKey(uuid, shardId));
+  }
+
   /** Its files stay. */
   async closeShard(uuid: string, shardId: number): Promise<void> {
     const key = shardKey(uuid, shardId);
