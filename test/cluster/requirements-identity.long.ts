@@ -81,7 +81,7 @@ async function ends101(process: OctantProcess, reason: RegExp): Promise<void> {
 }
 
 test('R1 an unreachable, an empty and a wrong bootstrap end with 101 within 20 s', async () => {
-  const before = await picture();
+  const former = await picture();
   const dead = `http://127.0.0.1:${await freePort()}/`;
   const own = await freePort();
   const ownUri = `http://127.0.0.1:${own}/`;
@@ -105,7 +105,7 @@ test('R1 an unreachable, an empty and a wrong bootstrap end with 101 within 20 s
   ]);
   // Again, on what the first attempt left.
   await ends101(nobody, /Failed to join the cluster/);
-  assert.equal(await picture(), before);
+  assert.equal(await picture(), former);
 });
 
 test('the own address as bootstrap: the first peer of a cluster', async () => {
@@ -122,17 +122,17 @@ test('the own address as bootstrap: the first peer of a cluster', async () => {
 });
 
 test('R1 R8 the address of a peer that holds shards is refused, each time', async () => {
-  const before = await picture();
+  const former = await picture();
   const taken = cluster.peer(1).uri;
   const process = await stranger({ uri: taken, bootstrap: cluster.peer(0).uri });
   for (let attempt = 0; attempt < 2; attempt += 1) {
     await ends101(process, /already used by peer [0-9]+ which still has shards/);
-    assert.equal(await picture(), before);
+    assert.equal(await picture(), former);
   }
 });
 
 test('an own address that nobody can resolve is refused, and nothing has changed', async () => {
-  const before = await picture();
+  const former = await picture();
   const process = await stranger({
     uri: 'http://octant.invalid:6335/',
     bootstrap: cluster.peer(0).uri,
@@ -142,11 +142,11 @@ test('an own address that nobody can resolve is refused, and nothing has changed
     process,
     /cannot be reached by others: http:..octant\.invalid.* cannot be resolved/,
   );
-  assert.equal(await picture(), before);
+  assert.equal(await picture(), former);
 });
 
 test('a member of another cluster that lives at a known address harms nobody', async () => {
-  const before = await picture();
+  const former = await picture();
   const foreignP2p = await freePort();
   const foreignUri = `http://127.0.0.1:${foreignP2p}/`;
   const foreign = await stranger({ p2p: foreignP2p, uri: foreignUri });
@@ -163,7 +163,7 @@ test('a member of another cluster that lives at a known address harms nobody', a
   assert.equal(Object.keys((await peer.info()).peers).length, 1);
   peer.closeConnections();
   await again.kill();
-  assert.equal(await picture(), before);
+  assert.equal(await picture(), former);
 
   // And on the port of a peer that is down.
   const down = cluster.peer(2);
@@ -187,23 +187,24 @@ test('a member of another cluster that lives at a known address harms nobody', a
 
 test('one identity lives once: a copied storage on other ports is kept out', async () => {
   const original = cluster.peer(1);
-  const before = await picture();
+  const former = await picture();
   const copy = temporary();
   cpSync(join(original.process.directory, 'storage'), join(copy, 'storage'), { recursive: true });
   const p2p = await freePort();
   // With its own address it is told at once.
   const moved = await stranger({ directory: copy, p2p, uri: `http://127.0.0.1:${p2p}/` });
   await ends101(moved, /this identity is in use by another live instance|Failed to recover/);
-  assert.equal(await picture(), before);
+  assert.equal(await picture(), former);
   // Without one it believes to be the original, and is heard by nobody.
   const silent = await stranger({ directory: copy, p2p });
   const ended = silent.start().then(
     () => 'ready',
     (error: unknown) => String(error),
   );
-  await until(async () => {
+  await until(() => {
     const log = cluster.peers.map(({ process }) => process.output).join('');
-    return /identity is in use/.test(log + silent.output) ? null : silent.output;
+    const isTold = /identity is in use/.test(log + silent.output);
+    return Promise.resolve(isTold ? null : silent.output);
   });
   for (let round = 0; round < 20; round += 1) {
     const path = `/collections/copied${round % 2}?timeout=5`;
@@ -211,7 +212,7 @@ test('one identity lives once: a copied storage on other ports is kept out', asy
     const body = method === 'PUT' ? { vectors, shard_number: 1 } : undefined;
     await cluster.peer(round % 3).result(method, path, body);
   }
-  assert.equal(await picture(), before);
+  assert.equal(await picture(), former);
   await silent.kill();
   await ended;
 });
@@ -231,7 +232,7 @@ test('R33 R34 who was removed comes back on its old storage and disturbs nobody'
     const infos = await Promise.all(rest.map((peer) => peer.info()));
     return infos.every(({ peers }) => Object.keys(peers).length === 3) ? null : 'not yet';
   });
-  const before = await picture(rest);
+  const former = await picture(rest);
   await removed.process.kill();
   const restarted = removed.process.start().catch((error: unknown) => String(error));
   for (let round = 0; round < 32; round += 1) {
@@ -243,8 +244,7 @@ test('R33 R34 who was removed comes back on its old storage and disturbs nobody'
       setTimeout(resolve, 200);
     });
   }
-  const after = await picture(rest);
-  assert.equal(after, before);
+  assert.equal(await picture(rest), former);
   await removed.process.kill();
   await restarted;
   removed.closeConnections();

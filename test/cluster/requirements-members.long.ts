@@ -1,5 +1,5 @@
-// Requirements on who takes part: removal of peers that exist, do not exist, lead or are alone, with
-// and without force; what a peer that is gone still answers; recovery on request.
+// Requirements on who takes part: removal of peers that exist, do not exist, lead or are alone,
+// with and without force; what a peer that is gone still answers; recovery on request.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -34,7 +34,7 @@ function forget(peer: Peer): void {
 test('parameters of a removal that are none change nothing', async () => {
   const peer = cluster.peer(0);
   const id = await idOf(cluster.peer(1));
-  const before = (await peer.info()).raft_info.commit;
+  const commit = (await peer.info()).raft_info.commit;
   assert.equal(
     await peer.failure('DELETE', `/cluster/peer/${id}?timeout=0`),
     '422 Validation error in query parameters: [timeout: value 0 invalid, must be 1 or larger]',
@@ -46,7 +46,7 @@ test('parameters of a removal that are none change nothing', async () => {
     const { status, text } = await peer.call('DELETE', `/cluster/peer/${odd}`);
     assert.deepEqual([status, text], [404, ''], odd);
   }
-  assert.equal((await peer.info()).raft_info.commit, before);
+  assert.equal((await peer.info()).raft_info.commit, commit);
 });
 
 test('R32 an unknown id is removed already, with and without force, on every peer', async () => {

@@ -59,7 +59,7 @@ test('R15 valid after SIGKILL at any moment, with all that tools look for', asyn
       assert.ok(Number.isInteger(file.state.hard_state.commit));
       assert.ok(file.state.hard_state.term >= 1);
       assert.equal(file.apply_progress_queue?.length, 2);
-      assert.deepEqual(Object.keys(file.peer_address_by_id).map(Number).toSorted(), ids.toSorted());
+      assert.deepEqual(new Set(Object.keys(file.peer_address_by_id).map(Number)), new Set(ids));
       await change;
       await victim.process.start();
     }
@@ -75,7 +75,7 @@ test('R15 valid after SIGKILL at any moment, with all that tools look for', asyn
           file.state.hard_state.term === term &&
           next === commit + 1 &&
           last === commit &&
-          file.state.conf_state.voters.toSorted().join() === ids.toSorted().join() &&
+          ids.every((id) => file.state.conf_state.voters.includes(id)) &&
           Object.keys(file.peer_metadata_by_id).length === 3;
         return isSame ? null : JSON.stringify(file);
       });
@@ -203,10 +203,10 @@ test('ids beyond 2^53 are told exactly; a preset id counts for new storage only'
       assert.match(answer.text, new RegExp(`"peer_id":${huge},`));
       assert.match(answer.text, new RegExp(`"peers":\\{"${huge}":`));
       assert.match(answer.text, new RegExp(`"leader":${huge},`));
-      await until(async () => {
+      await until(() => {
         const file = readFileSync(pathOf(peer), 'utf8');
         const isExact = file.includes(`"first_voter":${huge}`) && file.includes(`"${huge}":`);
-        return isExact ? null : file;
+        return Promise.resolve(isExact ? null : file);
       });
     } finally {
       await last.kill();

@@ -19,7 +19,18 @@ before(async () => {
 
 after(() => cluster.dispose());
 
-async function put(peer: Peer, key: string, body: string, headers = json, query = '?wait=true') {
+interface Put {
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly query?: string;
+}
+
+async function put(peer: Peer, key: string, given: string | Put) {
+  const {
+    body,
+    headers = json,
+    query = '?wait=true',
+  } = typeof given === 'string' ? { body: given } : given;
   const client = new RestClient(peer.process.port);
   try {
     return await client.send({ method: 'PUT', path: `${keysPath}/${key}${query}`, body, headers });
@@ -69,7 +80,7 @@ test('R49 any JSON value is kept exactly, and seen on all peers', async () => {
 
 test('R49 without wait it answers at once, and is seen on all peers; deleted is null', async () => {
   const started = performance.now();
-  const { status } = await put(cluster.peer(1), 'later', '[1]', json, '');
+  const { status } = await put(cluster.peer(1), 'later', { body: '[1]', query: '' });
   assert.equal(status, 200);
   assert.ok(performance.now() - started < 1_000);
   await everywhere('later', '[1]');
@@ -83,7 +94,7 @@ test('R49 without wait it answers at once, and is seen on all peers; deleted is 
 
 test('metadata of bad form is refused, and nothing has changed', async () => {
   const peer = cluster.peer(0);
-  const before = (await peer.info()).raft_info.commit;
+  const commit = (await peer.info()).raft_info.commit;
   const cases: readonly (readonly [string, string, Record<string, string>, number])[] = [
     ['k', '{', json, 400],
     ['k', '', json, 400],
@@ -99,13 +110,13 @@ test('metadata of bad form is refused, and nothing has changed', async () => {
     ['%ff', '1', json, 400],
   ];
   for (const [key, body, headers, expected] of cases) {
-    const { status, text } = await put(peer, key, body, headers as typeof json);
+    const { status, text } = await put(peer, key, { body, headers });
     const shown = `${key.slice(0, 20)} ${body.slice(0, 20)}: ${status} ${text.slice(0, 200)}`;
     if (key.startsWith('%')) assert.ok(status >= 400 && status < 500, shown);
     else assert.equal(status, expected, shown);
   }
   assert.match(await peer.failure('PUT', `${keysPath}/a?wait=maybe`), /^400 /);
-  assert.equal((await peer.info()).raft_info.commit, before);
+  assert.equal((await peer.info()).raft_info.commit, commit);
 });
 
 test('keys of any form are data', async () => {
