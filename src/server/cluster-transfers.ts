@@ -32,6 +32,9 @@ const tickMs = 200;
 const quietTickCount = 2;
 const seenEverywhereMs = 10_000;
 const healthMs = 1_000;
+const restMsMin = 1_000;
+const restMsMax = 30_000;
+const forgetMs = 120_000;
 
 export class ClusterTransfers {
   readonly #ports: ClusterTransfersPorts;
@@ -40,6 +43,8 @@ export class ClusterTransfers {
   #timer: TimerHandle | null = null;
   #lastIndex: LogIndex = 0;
   #quietCount = 0;
+  /** Own replicas whose recovery was asked for, by `<uuid>/<shard id>`. */
+  readonly #asked = new Map<string, { readonly atMs: number; readonly restMs: number }>();
   #isStopped = false;
 
   /** `limits` of automatic recovery; `null`: there is none. */
@@ -116,9 +121,14 @@ export class ClusterTransfers {
     if (limits === null || !hasDead(state, this.#ports.node.peerId)) return;
     const healthy = await this.#healthyPeers(state);
     const own = { peerId: this.#ports.node.peerId, limits };
-    const commands = planRecovery(state, own, (peerId) => healthy.has(peerId));
+    const commands = planRecovery(state, own, {
+      isReachable: (peerId) => healthy.has(peerId),
+      isResting: (uuid, shardId) => this.#isResting(`${uuid}/${shardId}`),
+    });
     for (const command of commands) {
       const { collection, transfer } = command;
+      const uuid = state.collections.get(collection)?.uuid ?? '';
+      this.#noteAsked(`${uuid}/${transfer.shardId}`);
       this.#ports.log.info('Asking for the recovery of a dead replica', {
         collection,
         shard: transfer.shardId,
@@ -126,6 +136,21 @@ export class ClusterTransfers {
       });
       await this.#ports.propose(command);
     }
+  }
+
+  #isResting(shard: string): boolean {
+    const asked = this.#asked.get(shard);
+    return asked !== undefined && this.#ports.clock.monotonicMs() < asked.atMs + asked.restMs;
+  }
+
+  /** What fails again and again is asked for more and more rarely. */
+  #noteAsked(shard: string): void {
+    const atMs = this.#ports.clock.monotonicMs();
+    for (const [key, { atMs: lastMs }] of this.#asked) {
+      if (atMs > lastMs + forgetMs) this.#asked.delete(key);
+    }
+    const restMs = Math.min(restMsMax, (this.#asked.get(shard)?.restMs ?? restMsMin / 2) * 2);
+    this.#asked.set(shard, { atMs, restMs });
   }
 
   async #healthyPeers({ peers }: ClusterState): Promise<ReadonlySet<PeerId>> {

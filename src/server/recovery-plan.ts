@@ -16,20 +16,26 @@ export interface TransferLimits {
 type StartTransfer = Extract<Command, { readonly kind: 'start_transfer' }>;
 type Route = Pick<StartTransfer['transfer'], 'from' | 'to'>;
 
+export interface RecoveryConditions {
+  readonly isReachable: (peerId: PeerId) => boolean;
+  /** Was asked for a short while ago, in vain. */
+  readonly isResting: (uuid: string, shardId: number) => boolean;
+}
+
 export function planRecovery(
   state: ClusterState,
   own: { readonly peerId: PeerId; readonly limits: TransferLimits },
-  isReachable: (peerId: PeerId) => boolean,
+  conditions: RecoveryConditions,
 ): readonly StartTransfer[] {
   return [...state.collections.values()].flatMap((collection) =>
-    recoveries(collection, own, isReachable),
+    recoveries(collection, own, conditions),
   );
 }
 
 function recoveries(
   collection: CollectionState,
   { peerId: own, limits }: { readonly peerId: PeerId; readonly limits: TransferLimits },
-  isReachable: (peerId: PeerId) => boolean,
+  { isReachable, isResting }: RecoveryConditions,
 ): readonly StartTransfer[] {
   const routes: Route[] = [...collection.transfers];
   const commands: StartTransfer[] = [];
@@ -38,6 +44,7 @@ function recoveries(
     reaches(limits.outgoing, routes.filter(({ from }) => from === peerId).length);
   for (const [shardId, { replicas }] of collection.shards) {
     if (replicas.get(own) !== 'Dead' || isFull(own)) continue;
+    if (isResting(collection.uuid, shardId)) continue;
     const source = [...replicas].find(
       ([peerId, replica]) =>
         peerId !== own &&

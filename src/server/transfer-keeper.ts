@@ -99,8 +99,8 @@ export class TransferKeeper {
   }
 
   /**
-   * Who has not heard yet that the receiver counts sends updates only here: they are forwarded until
-   * everybody has.
+   * Who has not heard yet that the receiver counts sends updates only here: they are forwarded
+   * until everybody has.
    */
   async #stop(uuid: string, transfer: ShardTransfer, isFinished: boolean): Promise<void> {
     if (isFinished) await this.#ports.seenEverywhere();

@@ -128,13 +128,22 @@ test('methods that are not built end at once', () => {
 
 // --- recovery
 
+interface Refused {
+  readonly unreachable?: readonly bigint[];
+  readonly resting?: readonly number[];
+}
+
 function recoveriesOf(
   state: ClusterState,
   limits: { readonly incoming: number | null; readonly outgoing: number | null },
-  unreachable: readonly bigint[] = [],
+  { unreachable = [], resting = [] }: Refused = {},
 ): readonly string[] {
   const own = { peerId: 1n, limits };
-  return planRecovery(state, own, (peerId) => !unreachable.includes(peerId)).map(
+  const conditions = {
+    isReachable: (peerId: bigint) => !unreachable.includes(peerId),
+    isResting: (uuid: string, shardId: number) => uuid === 'u' && resting.includes(shardId),
+  };
+  return planRecovery(state, own, conditions).map(
     ({ transfer: { shardId, from, to } }) => `${shardId}: ${from} -> ${to}`,
   );
 }
@@ -148,7 +157,7 @@ test('a peer asks for its own dead replicas only, from one that is active and re
     ['Dead', 'Dead', 'Partial', 'Active'],
   ]);
   assert.deepEqual(recoveriesOf(state, one), ['1: 4 -> 1']);
-  assert.deepEqual(recoveriesOf(state, one, [4n]), []);
+  assert.deepEqual(recoveriesOf(state, one, { unreachable: [4n] }), []);
 });
 
 test('limits hold for both ends, count what runs, and 0 means never', () => {
@@ -163,6 +172,8 @@ test('limits hold for both ends, count what runs, and 0 means never', () => {
   assert.deepEqual(recoveriesOf(stateOf(three), unlimited), ['0: 2 -> 1', '1: 3 -> 1']);
   assert.deepEqual(recoveriesOf(stateOf(three), { incoming: 0, outgoing: 1 }), []);
   assert.deepEqual(recoveriesOf(stateOf(three), { incoming: 1, outgoing: 0 }), []);
+  // One that failed lately does not stand in the way of the others.
+  assert.deepEqual(recoveriesOf(stateOf(three), one, { resting: [0] }), ['1: 2 -> 1']);
   const busySource = stateOf(three, [transferOf(2, 2n, 3n)]);
   assert.deepEqual(recoveriesOf(busySource, one), []);
   const busySelf = stateOf(three, [transferOf(2, 1n, 3n)]);
