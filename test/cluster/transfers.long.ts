@@ -68,6 +68,8 @@ for (const [kind, victim, delayMs] of [
     const writers = cluster.peers.filter((peer) => peer !== dying);
     const load = startLoad(writers, name, preloadedCount);
     await untilWritten(load, 20);
+    // Who was just away may have missed the first write.
+    await untilWhole(name, 2);
     const ids = { from_peer_id: await idOf(source), to_peer_id: await idOf(target) };
     await kept.result('POST', `/collections/${name}/cluster`, { [kind]: { shard_id: 0, ...ids } });
     await new Promise((resolve) => setTimeout(resolve, delayMs));
