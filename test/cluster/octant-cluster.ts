@@ -32,7 +32,9 @@ export interface ClusterOptions {
   readonly peerEnvironment?: (index: number) => Readonly<Record<string, string>>;
   /** REST port of the first peer, the next ones follow; free ones when absent. */
   readonly firstPort?: number;
-  /** Where each peer lives, if not all on 127.0.0.1: its address, and the command that starts it. */
+  /**
+   * Where each peer lives, if not all on 127.0.0.1: its address, and the command that starts it.
+   */
   readonly place?: (index: number) => PeerPlace;
 }
 

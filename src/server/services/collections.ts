@@ -190,7 +190,9 @@ export class CollectionService {
 /** Changes nothing, and is done when all that came before is done. */
 const nothing: UpdateOperation = { kind: 'delete_points', selector: { ids: [], filter: null } };
 
-/** `timeout` of an index change is for the waiting, not for the agreement: that has the usual time. */
+/**
+ * `timeout` of an index change is for the waiting, not for the agreement: that has the usual time.
+ */
 const agreementMs = 10_000;
 
 /**
