@@ -1,5 +1,6 @@
 // Reads once, after a shard was opened, what stays on disk and is never read whole: a flipped byte
-// there is found and told before somebody trusts it. Searches go on meanwhile; nothing waits for it.
+// there is found and told before somebody trusts it. Searches go on meanwhile; nothing waits for
+// it.
 
 import { type Disk, DiskError, type Logger } from '../io/ports.ts';
 import { verifyColumn } from '../storage/column-file.ts';
