@@ -34,11 +34,24 @@ export function readBoolean(reader: ByteReader): boolean {
   return value === 1;
 }
 
+/** A value that may be missing: a byte that says so, then the value. */
+export function writeOptional<Value>(
+  writer: ByteWriter,
+  value: Value | null,
+  write: (value: Value) => void,
+): void {
+  writeBoolean(writer, value !== null);
+  if (value !== null) write(value);
+}
+
+export function readOptional<Value>(reader: ByteReader, read: () => Value): Value | null {
+  return readBoolean(reader) ? read() : null;
+}
+
 export function writeOptionalText(writer: ByteWriter, text: string | null): void {
-  writeBoolean(writer, text !== null);
-  if (text !== null) writer.utf8(text);
+  writeOptional(writer, text, (value) => writer.utf8(value));
 }
 
 export function readOptionalText(reader: ByteReader): string | null {
-  return readBoolean(reader) ? reader.utf8() : null;
+  return readOptional(reader, () => reader.utf8());
 }

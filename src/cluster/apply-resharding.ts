@@ -100,41 +100,45 @@ export function isSameResharding(one: ReshardingKey, other: ReshardingKey): bool
   );
 }
 
-function otherResharding({ name, resharding }: CollectionState): Refusal {
-  return badRequest(
-    `another resharding is in progress for collection ${name}: ${resharding?.uuid}`,
-  );
+/** The next step of the one that `key` names; where none is running, it is done already. */
+function continued(
+  collection: CollectionState,
+  key: ReshardingKey,
+  next: (stage: ReshardingStage) => CollectionState | Refusal,
+): CollectionState | Refusal {
+  const { name, resharding } = collection;
+  if (resharding === null) return collection;
+  if (isSameResharding(resharding, key)) return next(resharding.stage);
+  return badRequest(`another resharding is in progress for collection ${name}: ${resharding.uuid}`);
 }
 
 export function commitReadRing(
   collection: CollectionState,
   key: ReshardingKey,
 ): CollectionState | Refusal {
-  const { resharding } = collection;
-  if (resharding === null) return collection;
-  if (!isSameResharding(resharding, key)) return otherResharding(collection);
-  if (resharding.stage !== 'migrating_points') return collection;
-  // Readers would miss the points that are still on their way.
-  if (collection.transfers.some(({ method }) => method === 'resharding_stream_records')) {
-    return badRequest(`points are still being migrated in collection ${collection.name}`);
-  }
-  return withStage(collection, 'read_hash_ring_committed');
+  return continued(collection, key, (stage) => {
+    if (stage !== 'migrating_points') return collection;
+    // Readers would miss the points that are still on their way.
+    if (collection.transfers.some(({ method }) => method === 'resharding_stream_records')) {
+      return badRequest(`points are still being migrated in collection ${collection.name}`);
+    }
+    return withStage(collection, 'read_hash_ring_committed');
+  });
 }
 
 export function commitWriteRing(
   collection: CollectionState,
   key: ReshardingKey,
 ): CollectionState | Refusal {
-  const { resharding } = collection;
-  if (resharding === null) return collection;
-  if (!isSameResharding(resharding, key)) return otherResharding(collection);
-  if (resharding.stage === 'migrating_points') {
-    return badRequest(
-      `read hash ring has not been committed yet for collection ${collection.name}`,
-    );
-  }
-  if (resharding.stage === 'write_hash_ring_committed') return collection;
-  return withStage(collection, 'write_hash_ring_committed');
+  return continued(collection, key, (stage) => {
+    if (stage === 'migrating_points') {
+      return badRequest(
+        `read hash ring has not been committed yet for collection ${collection.name}`,
+      );
+    }
+    if (stage === 'write_hash_ring_committed') return collection;
+    return withStage(collection, 'write_hash_ring_committed');
+  });
 }
 
 function withStage(collection: CollectionState, stage: ReshardingStage): CollectionState {
@@ -146,15 +150,14 @@ export function finishResharding(
   collection: CollectionState,
   key: ReshardingKey,
 ): CollectionState | Refusal {
-  const { resharding } = collection;
-  if (resharding === null) return collection;
-  if (!isSameResharding(resharding, key)) return otherResharding(collection);
-  if (resharding.stage !== 'write_hash_ring_committed') {
-    return badRequest(
-      `write hash ring has not been committed yet for collection ${collection.name}`,
-    );
-  }
-  return completeResharding(collection);
+  return continued(collection, key, (stage) => {
+    if (stage !== 'write_hash_ring_committed') {
+      return badRequest(
+        `write hash ring has not been committed yet for collection ${collection.name}`,
+      );
+    }
+    return completeResharding(collection);
+  });
 }
 
 /** Goes forward to the end, from any stage. */

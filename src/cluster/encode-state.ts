@@ -4,18 +4,20 @@
 // their numbers stay exact. docs/formats.md has the layout.
 
 import type { PeerId } from '../base/ids.ts';
-import type {
-  ClusterState,
-  CollectionState,
-  PeerState,
-  ReplicaState,
-  ReshardingKey,
-  ReshardingState,
-  ShardKeyValue,
-  ShardState,
-  ShardTransfer,
-  ShardTransferKey,
-  TransferMethod,
+import {
+  type ClusterState,
+  type CollectionState,
+  type PeerState,
+  type ReplicaState,
+  type ReshardingKey,
+  type ReshardingState,
+  replicaStates,
+  type ShardKeyValue,
+  type ShardState,
+  type ShardTransfer,
+  type ShardTransferKey,
+  type TransferMethod,
+  transferMethods,
 } from '../model/cluster-state.ts';
 import {
   type Codec,
@@ -49,26 +51,9 @@ export const shardKey: Codec<ShardKeyValue> = {
   },
 };
 
-export const replicaState: Codec<ReplicaState> = oneOf([
-  'Active',
-  'Dead',
-  'Partial',
-  'Initializing',
-  'Listener',
-  'PartialSnapshot',
-  'Recovery',
-  'Resharding',
-  'ReshardingScaleDown',
-  'ActiveRead',
-  'ManualRecovery',
-]);
+export const replicaState: Codec<ReplicaState> = oneOf(replicaStates);
 
-export const transferMethod: Codec<TransferMethod> = oneOf([
-  'stream_records',
-  'snapshot',
-  'wal_delta',
-  'resharding_stream_records',
-]);
+export const transferMethod: Codec<TransferMethod> = oneOf(transferMethods);
 
 const transferKeyFields = {
   shardId: count,

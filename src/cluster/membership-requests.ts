@@ -5,7 +5,8 @@
 // its term, proposes one at a time, and looks first whether there is still something to do.
 // Invariant: a wish names its number, so that a late copy cannot bring back what was undone.
 
-import { ByteReader, ByteWriter, CorruptBytesError } from '../base/bytes.ts';
+import { readName, writeName } from '../base/byte-fields.ts';
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import type { PeerId, Term } from '../base/ids.ts';
 import type { ClusterState } from '../model/cluster-state.ts';
 import type { Proposal } from '../raft/messages.ts';
@@ -147,7 +148,7 @@ const wishKinds = ['add', 'update', 'remove'] as const;
 function encodeWish(number: number, wish: MembershipWish): Uint8Array {
   const writer = new ByteWriter();
   writer.u64(number);
-  writer.u8(wishKinds.indexOf(wish.kind));
+  writeName(writer, wishKinds, wish.kind);
   writer.u64(wish.peerId);
   writer.utf8(wish.uri ?? '');
   writer.utf8(wish.version ?? '');
@@ -158,8 +159,7 @@ function encodeWish(number: number, wish: MembershipWish): Uint8Array {
 function decodeWish(data: Uint8Array): { number: number; wish: MembershipWish } {
   const reader = new ByteReader(data);
   const number = Number(reader.u64());
-  const kind = wishKinds[reader.u8()];
-  if (kind === undefined) throw new CorruptBytesError('unknown kind of wish', 8);
+  const kind = readName(reader, wishKinds);
   const peerId = reader.u64();
   const uri = reader.utf8();
   const version = reader.utf8();

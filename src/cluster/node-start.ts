@@ -3,6 +3,7 @@
 // next start goes on.
 
 import type { PeerId } from '../base/ids.ts';
+import { pause } from '../io/waiting.ts';
 import { type ClusterState, emptyClusterState } from '../model/cluster-state.ts';
 import { emptyMembership, type Membership } from '../raft/membership.ts';
 import type { Snapshot } from '../raft/messages.ts';
@@ -227,7 +228,7 @@ export class NodeStart {
       const pauseMs = Math.min(2000, 250 * 2 ** attempt) + (this.#ports.random.uint32() % 250);
       if (clock.monotonicMs() - startMs + pauseMs >= joinTimeoutMs) break;
       this.#ports.log.warn('Cannot join the cluster yet', { through, reason: latest });
-      await this.#pause(pauseMs);
+      await pause(this.#ports.timers, pauseMs);
     }
     const places = through.join(', ');
     throw new ClusterStartError(`Failed to join the cluster through ${places}: ${latest}`);
@@ -249,7 +250,7 @@ export class NodeStart {
         const known = new Map(addresses).set(peerId, uri);
         return this.#keep({ ...this.#identity, ownUri: uri, addresses: known });
       }
-      await this.#pause(round * 1000);
+      await pause(this.#ports.timers, round * 1000);
     }
     throw new ClusterStartError('Failed to recover from any known peers');
   }
@@ -263,12 +264,6 @@ export class NodeStart {
       if (error instanceof PeerUnreachable) return error.message;
       throw error;
     }
-  }
-
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#ports.timers.setTimeout(resolve, delayMs);
-    });
   }
 }
 

@@ -4,7 +4,7 @@
 
 import { unreachable } from '../base/assert.ts';
 import type { LogIndex, PeerId, Term } from '../base/ids.ts';
-import type { ClusterState } from '../model/cluster-state.ts';
+import { type ClusterState, hasReplicas } from '../model/cluster-state.ts';
 import type { Membership } from '../raft/membership.ts';
 import type { Message } from '../raft/messages.ts';
 import type { PeerAnswer, PeerRequest } from './peer-network.ts';
@@ -161,14 +161,6 @@ async function freeAddress(node: ServingNode, peerId: PeerId, uri: string): Prom
     }
   }
   return null;
-}
-
-/** Does this peer hold a copy of any shard, whatever its state? */
-export function hasReplicas(state: ClusterState, peerId: PeerId): boolean {
-  for (const { shards } of state.collections.values()) {
-    for (const { replicas } of shards.values()) if (replicas.has(peerId)) return true;
-  }
-  return false;
 }
 
 /**

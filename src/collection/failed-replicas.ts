@@ -4,6 +4,7 @@
 
 import type { PeerId } from '../base/ids.ts';
 import type { Timers } from '../io/ports.ts';
+import { pause, within } from '../io/waiting.ts';
 import type { ReplicaState } from '../model/cluster-state.ts';
 import { isSourceOfTruth } from '../model/replica-rules.ts';
 import { observedState } from './replica-set.ts';
@@ -64,14 +65,8 @@ export class FailedReplicas {
   /** False: the cluster refuses, or does not agree within the time and is asked on. */
   async deactivate(replica: ReplicaName, state: ReplicaState, waitMs: number): Promise<boolean> {
     const { agreed } = this.#mark(replica, state);
-    return new Promise((resolve) => {
-      const timer = this.#ports.timers.setTimeout(() => resolve(false), waitMs);
-      const settle = (isAgreed: boolean): void => {
-        this.#ports.timers.clear(timer);
-        resolve(isAgreed);
-      };
-      agreed.then(settle, () => settle(false));
-    });
+    const settled = agreed.catch(() => false);
+    return within(this.#ports.timers, waitMs, settled, false);
   }
 
   #mark(replica: ReplicaName, state: ReplicaState): Mark {
@@ -100,7 +95,7 @@ export class FailedReplicas {
       if (this.#isGone(replica, mark)) return true;
       if (mark.state !== state) continue;
       if (isDone === false) return false;
-      await this.#rest(restsMs[Math.min(tries, restsMs.length - 1)] ?? 0);
+      await pause(this.#ports.timers, restsMs[Math.min(tries, restsMs.length - 1)] ?? 0);
     }
   }
 
@@ -123,11 +118,5 @@ export class FailedReplicas {
     } catch {
       return null;
     }
-  }
-
-  #rest(durationMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#ports.timers.setTimeout(resolve, durationMs);
-    });
   }
 }

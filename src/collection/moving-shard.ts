@@ -6,6 +6,7 @@
 
 import type { PeerId } from '../base/ids.ts';
 import type { Timers } from '../io/ports.ts';
+import { pause } from '../io/waiting.ts';
 import type { ReplicaState } from '../model/cluster-state.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
 import { RequestError } from '../model/request-error.ts';
@@ -84,9 +85,7 @@ export class MovingShard implements ShardAccess {
   async #hasNews(before: Replicas): Promise<boolean> {
     for (let waitedMs = 0; waitedMs < newsMsMax; waitedMs += lookEveryMs) {
       if (!isSame(before, this.#ports.replicas())) return true;
-      await new Promise<void>((resolve) => {
-        this.#ports.timers.setTimeout(resolve, lookEveryMs);
-      });
+      await pause(this.#ports.timers, lookEveryMs);
     }
     return false;
   }

@@ -5,7 +5,7 @@ import { CorruptBytesError } from '../base/bytes.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
 import { RequestError } from '../model/request-error.ts';
 import type { ShardInfo } from '../shard/shard-info.ts';
-import type { UpdateOutcome } from '../shard/update-outcome.ts';
+import { refusedUpdate, type UpdateOutcome } from '../shard/update-outcome.ts';
 import {
   decodeShardAnswer,
   encodeShardCall,
@@ -43,8 +43,7 @@ export class RemoteShard implements ShardAccess {
       throw this.#unexpected(answer);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      const { code, message } = error;
-      return { status: 'failed', operationId: null, code, message };
+      return refusedUpdate(error.code, error.message);
     }
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { PeerId } from '../base/ids.ts';
-import type { ReplicaState } from '../model/cluster-state.ts';
+import { type ReplicaState, replicaStates } from '../model/cluster-state.ts';
 import { isReadable, isSourceOfTruth, takesUpdates } from '../model/replica-rules.ts';
 import type { RequestErrorCode } from '../model/request-error.ts';
 import type { UpdateOutcome } from '../shard/update-outcome.ts';
@@ -17,20 +17,6 @@ import {
   updateTargets,
 } from './replica-set.ts';
 import type { ReadConsistency } from './shard-access.ts';
-
-const states: readonly ReplicaState[] = [
-  'Active',
-  'Dead',
-  'Partial',
-  'Initializing',
-  'Listener',
-  'PartialSnapshot',
-  'Recovery',
-  'Resharding',
-  'ReshardingScaleDown',
-  'ActiveRead',
-  'ManualRecovery',
-];
 
 function viewOf(
   given: readonly ReplicaState[],
@@ -175,7 +161,7 @@ test('the last active replica is never given up', () => {
 
 const anyView = fc
   .record({
-    given: fc.array(fc.constantFrom(...states), { minLength: 1, maxLength: 5 }),
+    given: fc.array(fc.constantFrom(...replicaStates), { minLength: 1, maxLength: 5 }),
     own: fc.integer({ min: 1, max: 6 }),
     disabled: fc.array(fc.integer({ min: 1, max: 5 })),
   })

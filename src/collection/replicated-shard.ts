@@ -11,7 +11,7 @@ import { isReadable } from '../model/replica-rules.ts';
 import { errorPrefixes, RequestError } from '../model/request-error.ts';
 import { updatesOnlyExisting } from '../model/update-codec.ts';
 import type { ShardInfo } from '../shard/shard-info.ts';
-import type { UpdateOutcome } from '../shard/update-outcome.ts';
+import { refusedUpdate, type UpdateOutcome } from '../shard/update-outcome.ts';
 import { askReplicas } from './ask-replicas.ts';
 import type { FailedReplicas } from './failed-replicas.ts';
 import type { PeerClient } from './peer-client.ts';
@@ -235,8 +235,7 @@ export class ReplicatedShard implements ShardAccess {
       return await this.#replica(peerId).update(record, options);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      const { code, message } = error;
-      return { status: 'failed', operationId: null, code, message };
+      return refusedUpdate(error.code, error.message);
     }
   }
 
@@ -254,7 +253,7 @@ export class ReplicatedShard implements ShardAccess {
 }
 
 function failed(message: string): UpdateOutcome {
-  return { status: 'failed', operationId: null, code: 'internal', message };
+  return refusedUpdate('internal', message);
 }
 
 function emptyAnswer(request: ShardReadRequest): ShardReadAnswer {

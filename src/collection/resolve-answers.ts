@@ -4,6 +4,7 @@
 import { assert, unreachable } from '../base/assert.ts';
 import { ByteWriter } from '../base/bytes.ts';
 import type { PointRecord, ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
+import { answersOf } from '../shard/merge.ts';
 import { writeIdentity } from './codec/read-codec.ts';
 
 /** At least one answer, all of the request's kind; `kept`: so many must say the same. */
@@ -17,7 +18,7 @@ export function resolveAnswers(
   if (answers.length === 1) return only;
   switch (request.kind) {
     case 'search': {
-      const lists = pick(answers, 'search').map(({ hits }) => hits);
+      const lists = answersOf(answers, 'search').map(({ hits }) => hits);
       const hits = request.tasks.map((_, task) =>
         resolveLists(
           lists.map((list) => list[task] ?? []),
@@ -27,19 +28,19 @@ export function resolveAnswers(
       return { kind: 'search', hits };
     }
     case 'scroll': {
-      const lists = pick(answers, 'scroll').map(({ records }) => records);
+      const lists = answersOf(answers, 'scroll').map(({ records }) => records);
       return { kind: 'scroll', records: resolveLists(lists, kept) };
     }
     case 'ordered_scroll': {
-      const lists = pick(answers, 'ordered_scroll').map(({ records }) => records);
+      const lists = answersOf(answers, 'ordered_scroll').map(({ records }) => records);
       return { kind: 'ordered_scroll', records: resolveLists(lists, kept) };
     }
     case 'retrieve': {
-      const lists = pick(answers, 'retrieve').map(({ records }) => records);
+      const lists = answersOf(answers, 'retrieve').map(({ records }) => records);
       return { kind: 'retrieve', records: resolveLists(lists, kept) };
     }
     case 'count': {
-      const counts = pick(answers, 'count').map(({ count }) => count);
+      const counts = answersOf(answers, 'count').map(({ count }) => count);
       counts.sort((a, b) => a - b);
       const at = kept === counts.length ? 0 : Math.floor(counts.length / 2);
       return { kind: 'count', count: counts[at] ?? 0 };
@@ -47,16 +48,6 @@ export function resolveAnswers(
     default:
       return unreachable(request);
   }
-}
-
-function pick<Kind extends ShardReadAnswer['kind']>(
-  answers: readonly ShardReadAnswer[],
-  kind: Kind,
-): Extract<ShardReadAnswer, { kind: Kind }>[] {
-  return answers.map((answer) => {
-    assert(answer.kind === kind, () => `an answer to ${answer.kind}, not to ${kind}`);
-    return answer as Extract<ShardReadAnswer, { kind: Kind }>;
-  });
 }
 
 /** A list that keeps the order of all lists as far as they agree on it. */

@@ -11,18 +11,21 @@ import type { CollectionConfig } from './collection-config.ts';
 import type { PayloadSchema } from './payload-schema.ts';
 
 /** What each may do is said by the tables of `model/replica-rules`. */
-export type ReplicaState =
-  | 'Active'
-  | 'Dead'
-  | 'Partial'
-  | 'Initializing'
-  | 'Listener'
-  | 'PartialSnapshot'
-  | 'Recovery'
-  | 'Resharding'
-  | 'ReshardingScaleDown'
-  | 'ActiveRead'
-  | 'ManualRecovery';
+export const replicaStates = [
+  'Active',
+  'Dead',
+  'Partial',
+  'Initializing',
+  'Listener',
+  'PartialSnapshot',
+  'Recovery',
+  'Resharding',
+  'ReshardingScaleDown',
+  'ActiveRead',
+  'ManualRecovery',
+] as const;
+
+export type ReplicaState = (typeof replicaStates)[number];
 
 /** `"1"` and `1` are different keys; a number is always a `bigint`, up to u64. */
 export type ShardKeyValue = string | bigint;
@@ -39,11 +42,14 @@ export interface ShardState {
   readonly serial: number;
 }
 
-export type TransferMethod =
-  | 'stream_records'
-  | 'snapshot'
-  | 'wal_delta'
-  | 'resharding_stream_records';
+export const transferMethods = [
+  'stream_records',
+  'snapshot',
+  'wal_delta',
+  'resharding_stream_records',
+] as const;
+
+export type TransferMethod = (typeof transferMethods)[number];
 
 /** What a running transfer is called by. */
 export interface ShardTransferKey {
@@ -141,4 +147,12 @@ export function shardIdsOf(collection: CollectionState): readonly number[] {
 /** Ids of the shards of which this peer has a replica, whatever its state; ascending. */
 export function localShardIds(collection: CollectionState, peerId: PeerId): readonly number[] {
   return shardIdsOf(collection).filter((id) => collection.shards.get(id)?.replicas.has(peerId));
+}
+
+/** Does this peer hold a copy of any shard, whatever its state? */
+export function hasReplicas({ collections }: ClusterState, peerId: PeerId): boolean {
+  for (const { shards } of collections.values()) {
+    for (const { replicas } of shards.values()) if (replicas.has(peerId)) return true;
+  }
+  return false;
 }

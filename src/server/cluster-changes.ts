@@ -12,8 +12,10 @@ import type {
   PeerNetwork,
   PeerRequest,
 } from '../cluster/peer-network.ts';
+import { Waiters } from '../cluster/waiters.ts';
 import type { TransferProgress } from '../collection/transfer/driver.ts';
 import type { Clock, Logger, Timers } from '../io/ports.ts';
+import { within } from '../io/waiting.ts';
 import type { ClusterState, CollectionState } from '../model/cluster-state.ts';
 import { RequestError } from '../model/request-error.ts';
 import type { Catalog, CatalogStore } from './catalog-store.ts';
@@ -62,7 +64,7 @@ export class PeerChanges implements ClusterChanges {
   #passedIndex: LogIndex = 0;
   /** `null`: look again. */
   #passedState: ClusterState | null = null;
-  readonly #installedWaiters = new Set<() => void>();
+  readonly #installedWaiters: Waiters;
   #looping: Promise<void> = Promise.resolve();
   #isStopped = false;
   #wake: (() => void) | null = null;
@@ -71,6 +73,7 @@ export class PeerChanges implements ClusterChanges {
     const { node, host, store, log } = parts;
     this.#parts = parts;
     this.#node = node;
+    this.#installedWaiters = new Waiters(parts.timers);
     this.#reconciler = new Reconciler(node.peerId, {
       host,
       store,
@@ -181,14 +184,14 @@ export class PeerChanges implements ClusterChanges {
         this.#reconciler.adopt(catalog, clusterId);
         catalog = null;
       }
-      let retryAfterMs: number | null = null;
+      let retryAfterMs = Infinity;
       if (catalog === null && this.#isBehind()) {
         const outcome = await this.#pass();
         if (outcome.kind === 'done') continue;
         retryAfterMs = retryMs;
       }
       await this.#changedOrAfter(changed, retryAfterMs);
-      if (retryAfterMs !== null) this.#passedState = null;
+      if (Number.isFinite(retryAfterMs)) this.#passedState = null;
     }
   }
 
@@ -211,43 +214,25 @@ export class PeerChanges implements ClusterChanges {
       const reasons = outcome.errors.map((error) => String(error));
       this.#parts.log.error('Not everything that was agreed could be carried out', { reasons });
     }
-    for (const look of this.#installedWaiters) look();
+    this.#installedWaiters.poke();
     if (outcome.kind === 'done') this.#transfers.look(state);
     this.#parts.show(this.#node);
     return outcome;
   }
 
   /** False after `timeoutMs`. */
-  #installed(index: LogIndex, timeoutMs: number): Promise<boolean> {
-    if (this.#passedIndex >= index) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const end = (isReached: boolean): void => {
-        this.#installedWaiters.delete(look);
-        this.#parts.timers.clear(timer);
-        resolve(isReached);
-      };
-      const look = (): void => {
-        if (this.#passedIndex >= index) end(true);
-      };
-      const timer = this.#parts.timers.setTimeout(() => end(false), timeoutMs);
-      this.#installedWaiters.add(look);
-    });
+  async #installed(index: LogIndex, timeoutMs: number): Promise<boolean> {
+    const look = () => (this.#passedIndex >= index ? true : null);
+    return (await this.#installedWaiters.until(look, timeoutMs)) ?? false;
   }
 
-  /** `null`: as long as it takes. Ends early when this peer stops. */
-  async #changedOrAfter(changed: Promise<void>, timeoutMs: number | null): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer =
-        timeoutMs === null ? null : this.#parts.timers.setTimeout(() => resolve(), timeoutMs);
-      this.#wake = () => resolve();
-      changed.then(
-        () => {
-          if (timer !== null) this.#parts.timers.clear(timer);
-          resolve();
-        },
-        () => resolve(),
-      );
+  /** Ends early when this peer stops. */
+  async #changedOrAfter(changed: Promise<void>, timeoutMs: number): Promise<void> {
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
     });
+    const either = Promise.race([changed, woken]);
+    await within(this.#parts.timers, timeoutMs, either, undefined);
     this.#wake = null;
   }
 
@@ -307,7 +292,7 @@ export class PeerChanges implements ClusterChanges {
         this.#parts.log.warn('Not all replicas of a new collection are active yet', { name });
         return;
       }
-      await this.#within(this.#node.changed(index), leftMs);
+      await within(this.#parts.timers, leftMs, this.#node.changed(index), undefined);
     }
   }
 
@@ -334,19 +319,6 @@ export class PeerChanges implements ClusterChanges {
     });
     if (late.length === 0) return;
     this.#parts.log.warn('Not all peers have carried out a change yet', { late: late.map(String) });
-  }
-
-  async #within(action: Promise<void>, timeoutMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = this.#parts.timers.setTimeout(() => resolve(), timeoutMs);
-      action.then(
-        () => {
-          this.#parts.timers.clear(timer);
-          resolve();
-        },
-        () => resolve(),
-      );
-    });
   }
 
   // --- ClusterAccess ---

@@ -4,7 +4,9 @@
 import type { LogIndex, PeerId } from '../base/ids.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
 import type { PeerNetwork } from '../cluster/peer-network.ts';
+import { Waiters } from '../cluster/waiters.ts';
 import type { Timers } from '../io/ports.ts';
+import { within } from '../io/waiting.ts';
 import type { ClusterState } from '../model/cluster-state.ts';
 import { isHealthy } from '../model/replica-rules.ts';
 
@@ -23,34 +25,25 @@ const patienceMs = 1_000;
 export class ClusterReadiness {
   readonly #parts: ReadinessParts;
   #isReady = false;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters: Waiters;
 
   constructor(parts: ReadinessParts) {
     this.#parts = parts;
+    this.#waiters = new Waiters(parts.timers);
   }
 
   begin(): void {
     this.#evaluate().then(
       () => {
         this.#isReady = true;
-        for (const tell of this.#waiting) tell();
+        this.#waiters.poke();
       },
       () => undefined,
     );
   }
 
-  within(timeoutMs: number): Promise<boolean> {
-    if (this.#isReady) return Promise.resolve(true);
-    const { timers } = this.#parts;
-    return new Promise((resolve) => {
-      const tell = (): void => {
-        this.#waiting.delete(tell);
-        timers.clear(timer);
-        resolve(this.#isReady);
-      };
-      const timer = timers.setTimeout(tell, timeoutMs);
-      this.#waiting.add(tell);
-    });
+  async within(timeoutMs: number): Promise<boolean> {
+    return (await this.#waiters.until(() => (this.#isReady ? true : null), timeoutMs)) ?? false;
   }
 
   /** Resolves when ready. */
@@ -94,13 +87,7 @@ export class ClusterReadiness {
       const { appliedIndex } = node;
       if (isTrue()) return;
       this.#stopIfStopped();
-      await new Promise<void>((resolve) => {
-        const timer = timers.setTimeout(resolve, patienceMs);
-        void node.changed(appliedIndex).then(() => {
-          timers.clear(timer);
-          resolve();
-        });
-      });
+      await within(timers, patienceMs, node.changed(appliedIndex), undefined);
     }
   }
 

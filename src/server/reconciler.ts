@@ -12,6 +12,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PeerId } from '../base/ids.ts';
 import type { Command } from '../cluster/commands.ts';
+import { isSameReplica, receiverOf } from '../cluster/replica-edits.ts';
 import type { Logger, Timers } from '../io/ports.ts';
 import type { ClusterState, CollectionState, ReplicaState } from '../model/cluster-state.ts';
 import { encodeUpdate } from '../model/update-codec.ts';
@@ -317,9 +318,9 @@ export class Reconciler {
   async #replaceBroken(collection: CollectionState): Promise<void> {
     const { host, store, log } = this.#parts;
     const { name, uuid } = collection;
-    for (const { to, ...transfer } of collection.transfers) {
-      const shardId = transfer.toShardId ?? transfer.shardId;
-      if (to !== this.#ownPeerId || !host.isBrokenShard(uuid, shardId)) continue;
+    for (const transfer of collection.transfers) {
+      const { shardId, peerId } = receiverOf(transfer);
+      if (peerId !== this.#ownPeerId || !host.isBrokenShard(uuid, shardId)) continue;
       log.warn('A shard that could not be loaded is filled anew', {
         collection: name,
         shard: shardId,
@@ -384,7 +385,8 @@ export class Reconciler {
 function isNew({ shards, transfers }: CollectionState, shardId: number, own: PeerId): boolean {
   const state = shards.get(shardId)?.replicas.get(own);
   if (state === 'Initializing' || state === 'Dead') return true;
-  return transfers.some(({ to, ...of }) => to === own && (of.toShardId ?? of.shardId) === shardId);
+  const replica = { shardId, peerId: own };
+  return transfers.some((transfer) => isSameReplica(receiverOf(transfer), replica));
 }
 
 /** Does an error of a pass mean that this node must not serve? */

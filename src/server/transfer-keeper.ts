@@ -8,6 +8,7 @@ import type { TransferProgress, TransferResult } from '../collection/transfer/dr
 import type { Clock, Logger } from '../io/ports.ts';
 import type { ClusterState, CollectionState, ShardTransfer } from '../model/cluster-state.ts';
 import {
+  endOf,
   planTransfers,
   type TaskStatus,
   type TransferStep,
@@ -124,7 +125,7 @@ export class TransferKeeper {
     const fields = { collection: name, shard: transfer.shardId, to: String(transfer.to) };
     this.#tasks.set(key, task);
     log.info('Sending a shard to another peer', fields);
-    let status: TaskStatus;
+    let status: Exclude<TaskStatus, { readonly kind: 'running' }>;
     try {
       status = await this.#ports.start(collection, transfer);
       if (status.kind === 'streamed') await this.#ports.seenEverywhere();
@@ -141,18 +142,8 @@ export class TransferKeeper {
       points: doneCount,
       took: seconds(clock.monotonicMs() - nowMs),
     });
-    this.#report(task);
-  }
-
-  /** Without waiting for the next look. */
-  #report({ name, uuid, transfer, status }: Task): void {
-    const { serial } = transfer;
-    const of = { collection: name, key: transfer, serial };
-    const command: Command =
-      status.kind === 'failed'
-        ? { kind: 'abort_transfer', ...of, reason: `transmission failed: ${status.reason}` }
-        : { kind: 'finish_transfer', ...of };
-    void this.#propose(taskKey(uuid, transfer), command);
+    // Without waiting for the next look.
+    void this.#propose(key, endOf(name, transfer, status));
   }
 
   async #propose(key: string, command: Command): Promise<void> {

@@ -7,6 +7,7 @@
 
 import type { PeerId } from '../base/ids.ts';
 import type { Command } from '../cluster/commands.ts';
+import { receiverOf } from '../cluster/replica-edits.ts';
 import type { ClusterState, CollectionState, ShardTransfer } from '../model/cluster-state.ts';
 import { isActive } from '../model/replica-rules.ts';
 
@@ -87,19 +88,28 @@ function stepFor(
     case 'running':
       return null;
     case 'failed':
-      return abortion(collection, transfer, `transmission failed: ${status.reason}`);
-    case 'streamed':
-      return {
-        kind: 'propose',
-        key: taskKey(collection.uuid, transfer),
-        command: {
-          kind: 'finish_transfer',
-          collection: collection.name,
-          key: transfer,
-          serial: transfer.serial,
-        },
-      };
+    case 'streamed': {
+      const command = endOf(collection.name, transfer, status);
+      return { kind: 'propose', key: taskKey(collection.uuid, transfer), command };
+    }
   }
+}
+
+/** What the cluster is to agree on when the sending has ended. */
+export function endOf(
+  collection: string,
+  transfer: ShardTransfer,
+  status: Exclude<TaskStatus, { readonly kind: 'running' }>,
+): Command {
+  if (status.kind === 'failed') {
+    return abort(collection, transfer, `transmission failed: ${status.reason}`);
+  }
+  return { kind: 'finish_transfer', collection, key: transfer, serial: transfer.serial };
+}
+
+function abort(collection: string, transfer: ShardTransfer, reason: string): Command {
+  const { serial } = transfer;
+  return { kind: 'abort_transfer', collection, key: transfer, serial, reason };
 }
 
 function abortion(
@@ -107,21 +117,17 @@ function abortion(
   transfer: ShardTransfer,
   reason: string,
 ): TransferStep {
-  const { serial } = transfer;
-  return {
-    kind: 'propose',
-    key: taskKey(uuid, transfer),
-    command: { kind: 'abort_transfer', collection: name, key: transfer, serial, reason },
-  };
+  const command = abort(name, transfer, reason);
+  return { kind: 'propose', key: taskKey(uuid, transfer), command };
 }
 
 /** Where the receiver counts, the transfer came to its end. */
 function stopStep(state: ClusterState, task: TransferTask): TransferStep {
-  const { shardId, toShardId, to } = task.transfer;
+  const { shardId, peerId } = receiverOf(task.transfer);
   const collection = state.collections.get(task.name);
   const receiver =
     collection?.uuid === task.uuid
-      ? collection.shards.get(toShardId ?? shardId)?.replicas.get(to)
+      ? collection.shards.get(shardId)?.replicas.get(peerId)
       : undefined;
   return { kind: 'stop', task, isFinished: receiver !== undefined && isActive(receiver) };
 }

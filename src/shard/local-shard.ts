@@ -8,10 +8,10 @@
 
 import { InvariantError } from '../base/assert.ts';
 import { CorruptBytesError } from '../base/bytes.ts';
+import { within } from '../io/waiting.ts';
 import type { ShardConfig } from '../model/collection-config.ts';
 import type { PayloadSchema } from '../model/payload-schema.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../model/read.ts';
-import type { RequestErrorCode } from '../model/request-error.ts';
 import type { UpdateOperation } from '../model/update.ts';
 import { decodeUpdate, encodeUpdate } from '../model/update-codec.ts';
 import type { Pause } from '../segment/segment-reader.ts';
@@ -24,7 +24,7 @@ import { indexedPointCounts, segmentReports, vectorCounts } from './segment-fact
 import type { ShardInfo } from './shard-info.ts';
 import { openParts, type ShardParts } from './shard-parts.ts';
 import { noSpaceMessage, SpaceGuard } from './space-guard.ts';
-import type { UpdateOptions, UpdateOutcome } from './update-outcome.ts';
+import { refusedUpdate, type UpdateOptions, type UpdateOutcome } from './update-outcome.ts';
 import { type MemoryAnswer, moveCell, type ShardView } from './view.ts';
 
 const MiB = 1024 * 1024;
@@ -115,44 +115,30 @@ export class LocalShard {
     const both = settled.then(async (outcome) => (await synced) ?? outcome);
     const failed = synced.then((failure) => failure ?? both);
     const timeout = { status: 'wait_timeout', operationId: lsn } as const;
-    return this.#within(options.timeoutMs, Promise.race([both, failed]), timeout);
+    const outcome: Promise<UpdateOutcome> = Promise.race([both, failed]);
+    return within(this.#ports.timers, options.timeoutMs, outcome, timeout);
   }
 
   #append(
     record: Uint8Array,
   ): UpdateOutcome | { readonly lsn: number; readonly operation: UpdateOperation } {
     const { wal, optimizer, set } = this.#parts;
-    if (this.#closing !== null) return refused('unavailable', 'the shard is closed');
+    if (this.#closing !== null) return refusedUpdate('unavailable', 'the shard is closed');
     const bytesMin = 2 * set.config.wal.wal_capacity_mb * MiB;
     if (!this.#space.hasRoom(bytesMin)) {
       this.#ports.logger.error(noSpaceMessage, { directory: this.#options.directory });
-      return refused('internal', noSpaceMessage);
+      return refusedUpdate('internal', noSpaceMessage);
     }
-    if (optimizer.blockedBy !== null) return refused('internal', optimizer.blockedBy);
+    if (optimizer.blockedBy !== null) return refusedUpdate('internal', optimizer.blockedBy);
     try {
       const operation = decodeUpdate(record);
       return { lsn: wal.append(record), operation };
     } catch (error) {
-      if (error instanceof CorruptBytesError) return refused('wrong_input', error.message);
+      if (error instanceof CorruptBytesError) return refusedUpdate('wrong_input', error.message);
       if (error instanceof InvariantError) throw error;
       const message = error instanceof Error ? error.message : String(error);
       this.#ports.logger.error('an update cannot be logged', { error: message });
-      return refused('internal', message);
-    }
-  }
-
-  async #within(
-    timeoutMs: number,
-    outcome: Promise<UpdateOutcome>,
-    late: UpdateOutcome,
-  ): Promise<UpdateOutcome> {
-    if (!Number.isFinite(timeoutMs)) return outcome;
-    const { promise, resolve } = Promise.withResolvers<UpdateOutcome>();
-    const timer = this.#ports.timers.setTimeout(() => resolve(late), timeoutMs);
-    try {
-      return await Promise.race([outcome, promise]);
-    } finally {
-      this.#ports.timers.clear(timer);
+      return refusedUpdate('internal', message);
     }
   }
 
@@ -301,10 +287,6 @@ export class LocalShard {
     await indexes.reconcile();
     await optimizer.settled();
   }
-}
-
-function refused(code: RequestErrorCode, message: string): UpdateOutcome {
-  return { status: 'failed', operationId: null, code, message };
 }
 
 function logFailure(lsn: number, error: unknown): UpdateOutcome {

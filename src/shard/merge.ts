@@ -16,7 +16,7 @@ export function mergeAnswers(
   if (only !== undefined && answers.length === 1) return only;
   switch (request.kind) {
     case 'search': {
-      const lists = pick(answers, 'search').map((answer) => answer.hits);
+      const lists = answersOf(answers, 'search').map((answer) => answer.hits);
       const hits = request.tasks.map((task, index) => {
         const all = lists.flatMap((list) => list[index] ?? []);
         return newestOnly(all).sort(compareHits).slice(0, task.limit);
@@ -24,22 +24,22 @@ export function mergeAnswers(
       return { kind: 'search', hits };
     }
     case 'scroll': {
-      const all = pick(answers, 'scroll').flatMap((answer) => answer.records);
+      const all = answersOf(answers, 'scroll').flatMap((answer) => answer.records);
       const records = newestOnly(all).sort(compareRecords).slice(0, request.limit);
       return { kind: 'scroll', records };
     }
     case 'ordered_scroll': {
-      const all = pick(answers, 'ordered_scroll').flatMap((answer) => answer.records);
+      const all = answersOf(answers, 'ordered_scroll').flatMap((answer) => answer.records);
       const order = compareOrdered(request.order);
       const records = newestOnly(all).sort(order).slice(0, request.limit);
       return { kind: 'ordered_scroll', records };
     }
     case 'retrieve': {
-      const all = pick(answers, 'retrieve').flatMap((answer) => answer.records);
+      const all = answersOf(answers, 'retrieve').flatMap((answer) => answer.records);
       return { kind: 'retrieve', records: newestOnly(all) };
     }
     case 'count': {
-      const counts = pick(answers, 'count').map((answer) => answer.count);
+      const counts = answersOf(answers, 'count').map((answer) => answer.count);
       return { kind: 'count', count: counts.reduce((sum, count) => sum + count, 0) };
     }
     default:
@@ -47,7 +47,8 @@ export function mergeAnswers(
   }
 }
 
-function pick<Kind extends ShardReadAnswer['kind']>(
+/** All answers as of this kind. */
+export function answersOf<Kind extends ShardReadAnswer['kind']>(
   answers: readonly ShardReadAnswer[],
   kind: Kind,
 ): Extract<ShardReadAnswer, { kind: Kind }>[] {

@@ -25,3 +25,8 @@ export interface UpdateOptions {
   readonly wait: boolean;
   readonly timeoutMs: number;
 }
+
+/** Nothing of it was written to the log. */
+export function refusedUpdate(code: RequestErrorCode, message: string): UpdateOutcome {
+  return { status: 'failed', operationId: null, code, message };
+}

@@ -220,6 +220,29 @@ export class OctantCluster {
   }
 }
 
+/** A cluster for `body` alone. */
+export async function withCluster(
+  peerCount: number,
+  body: (cluster: OctantCluster) => Promise<void>,
+): Promise<void> {
+  const cluster = await OctantCluster.start(peerCount);
+  try {
+    await body(cluster);
+  } finally {
+    await cluster.dispose();
+  }
+}
+
+export async function idOf(peer: Peer): Promise<number> {
+  return (await peer.info()).peer_id;
+}
+
+/** Of all points, exactly. */
+export async function countPoints(peer: Peer, collection: string): Promise<number> {
+  const path = `/collections/${collection}/points/count`;
+  return (await peer.result<{ readonly count: number }>('POST', path, { exact: true })).count;
+}
+
 /** Until `look` gives `null`; what it gives else is told when the time is over. */
 export async function until(
   look: () => Promise<string | null>,

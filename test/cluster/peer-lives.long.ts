@@ -6,30 +6,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { freePort, OctantProcess } from '../process/octant-process.ts';
-import { OctantCluster, Peer, until } from './octant-cluster.ts';
+import { countPoints, idOf, OctantCluster, Peer, until, withCluster } from './octant-cluster.ts';
 
 const vectors = { size: 2, distance: 'Dot' };
-
-async function withCluster(
-  peerCount: number,
-  body: (cluster: OctantCluster) => Promise<void>,
-): Promise<void> {
-  const cluster = await OctantCluster.start(peerCount);
-  try {
-    await body(cluster);
-  } finally {
-    await cluster.dispose();
-  }
-}
-
-async function idOf(peer: Peer): Promise<number> {
-  return (await peer.info()).peer_id;
-}
-
-async function count(peer: Peer, collection: string): Promise<number> {
-  const path = `/collections/${collection}/points/count`;
-  return (await peer.result<{ readonly count: number }>('POST', path, { exact: true })).count;
-}
 
 test('a start that cannot succeed ends with 101, in time, and says why', async () => {
   const p2p = String(await freePort());
@@ -93,7 +72,7 @@ test('a node alone becomes the first peer of a cluster, and stands alone again',
     started.push(founder);
     await founder.start();
     const first = new Peer(founder, uri);
-    assert.equal(await count(first, 'o'), 3);
+    assert.equal(await countPoints(first, 'o'), 3);
     const joined = await cluster.addPeer({ bootstrap: first });
     await joined.process.start();
     await until(async () => {
@@ -116,7 +95,7 @@ test('a node alone becomes the first peer of a cluster, and stands alone again',
     await again.start();
     const single2 = new Peer(again, uri);
     assert.deepEqual(await single2.result('GET', '/cluster'), { status: 'disabled' });
-    assert.equal(await count(single2, 'o'), 3);
+    assert.equal(await countPoints(single2, 'o'), 3);
     for (const peer of [single, first, single2]) peer.closeConnections();
   } finally {
     await cluster.dispose();

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { OctantCluster, type Peer, until } from './octant-cluster.ts';
+import { idOf, OctantCluster, type Peer, until } from './octant-cluster.ts';
 
 const vectors = { size: 2, distance: 'Dot' };
 let cluster: OctantCluster;
@@ -13,10 +13,6 @@ before(async () => {
 });
 
 after(() => cluster.dispose());
-
-async function idOf(peer: Peer): Promise<number> {
-  return (await peer.info()).peer_id;
-}
 
 async function stopped(peer: Peer): Promise<void> {
   await until(async () => {

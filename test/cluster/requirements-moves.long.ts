@@ -5,22 +5,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { freePort, OctantProcess } from '../process/octant-process.ts';
-import { OctantCluster, Peer, until } from './octant-cluster.ts';
+import { countPoints, Peer, until, withCluster } from './octant-cluster.ts';
 
 const vectors = { size: 2, distance: 'Dot' };
 const points = [1, 2, 3, 4, 5, 6, 7, 8].map((id) => ({ id, vector: [id, 1] }));
-
-async function withCluster(
-  peerCount: number,
-  body: (cluster: OctantCluster) => Promise<void>,
-): Promise<void> {
-  const cluster = await OctantCluster.start(peerCount);
-  try {
-    await body(cluster);
-  } finally {
-    await cluster.dispose();
-  }
-}
 
 /** The peer on its storage, and its REST port, at another address for peers. */
 async function moved(peer: Peer, bootstrap = ''): Promise<Peer> {
@@ -40,14 +28,9 @@ async function moved(peer: Peer, bootstrap = ''): Promise<Peer> {
   return new Peer(process, uri);
 }
 
-async function count(peer: Peer, collection: string): Promise<number> {
-  const path = `/collections/${collection}/points/count`;
-  return (await peer.result<{ readonly count: number }>('POST', path, { exact: true })).count;
-}
-
 async function untilCount(peer: Peer, collection: string, expected: number): Promise<void> {
   await until(async () => {
-    const found = await count(peer, collection);
+    const found = await countPoints(peer, collection);
     return found === expected ? null : `${found} points`;
   });
 }

@@ -2,7 +2,7 @@
 // writers that remember what was acknowledged.
 
 import assert from 'node:assert/strict';
-import { type Peer, until } from './octant-cluster.ts';
+import { idOf, type Peer, until } from './octant-cluster.ts';
 
 export interface Placement {
   readonly peer_id: number;
@@ -28,10 +28,6 @@ export interface Placement {
 
 export function placementOf(peer: Peer, name: string): Promise<Placement> {
   return peer.result<Placement>('GET', `/collections/${name}/cluster`);
-}
-
-export async function idOf(peer: Peer): Promise<number> {
-  return (await peer.info()).peer_id;
 }
 
 export async function untilNoTransfers(

@@ -5,10 +5,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { OctantCluster, type Peer, until } from './octant-cluster.ts';
+import { idOf, OctantCluster, type Peer, until } from './octant-cluster.ts';
 import {
   createPoints,
-  idOf,
   localPoints,
   placementOf,
   startLoad,

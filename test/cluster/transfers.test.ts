@@ -3,10 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { OctantCluster, type Peer, until } from './octant-cluster.ts';
+import { idOf, OctantCluster, type Peer, until } from './octant-cluster.ts';
 import {
   createPoints,
-  idOf,
   type Load,
   localPoints,
   placementOf,

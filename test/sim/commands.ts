@@ -3,7 +3,7 @@
 import type { PeerId } from '../../src/base/ids.ts';
 import type { Prng } from '../../src/base/prng.ts';
 import type { Command } from '../../src/cluster/commands.ts';
-import type { CollectionConfig } from '../../src/model/collection-config.ts';
+import { exampleConfig } from '../state/examples.ts';
 
 export interface Tagged {
   readonly command: Command;
@@ -43,35 +43,6 @@ export function createCollection(
   prng: Prng,
   peers: readonly PeerId[],
 ): Command {
-  const config: CollectionConfig = {
-    params: {
-      vectors: { single: { size: 4, distance: 'Dot' } },
-      shard_number: 2,
-      replication_factor: 1,
-      write_consistency_factor: 1,
-      on_disk_payload: true,
-    },
-    hnsw_config: {
-      m: 16,
-      ef_construct: 100,
-      full_scan_threshold: 10_000,
-      max_indexing_threads: 0,
-      on_disk: false,
-    },
-    optimizer_config: {
-      deleted_threshold: 0.2,
-      vacuum_min_vector_number: 1000,
-      default_segment_number: 0,
-      max_segment_size: null,
-      memmap_threshold: null,
-      indexing_threshold: 10_000,
-      flush_interval_sec: 5,
-      max_optimization_threads: null,
-      prevent_unoptimized: null,
-    },
-    wal_config: { wal_capacity_mb: 32, wal_segments_ahead: 0, wal_retain_closed: 1 },
-    quantization_config: null,
-  };
   const distribution = [0, 1].map(
     (id) => [id, peers.length > 0 ? [prng.pick(peers)] : []] as const,
   );
@@ -79,7 +50,7 @@ export function createCollection(
     kind: 'create_collection',
     name,
     uuid,
-    config,
+    config: exampleConfig(2),
     distribution,
     initialState: 'Initializing',
     collectionCountMax: 4,

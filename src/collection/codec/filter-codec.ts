@@ -2,7 +2,14 @@
 // is total: any bytes give a filter or a `CorruptBytesError`.
 
 import { unreachable } from '../../base/assert.ts';
-import { readBoolean, readName, writeBoolean, writeName } from '../../base/byte-fields.ts';
+import {
+  readBoolean,
+  readName,
+  readOptional,
+  writeBoolean,
+  writeName,
+  writeOptional,
+} from '../../base/byte-fields.ts';
 import { type ByteReader, type ByteWriter, CorruptBytesError } from '../../base/bytes.ts';
 import type {
   Condition,
@@ -14,7 +21,6 @@ import type {
   NumberRange,
 } from '../../model/filter.ts';
 import { readPointIds, writePointIds } from '../../model/point-id-codec.ts';
-import { readOptional, writeOptional } from './optional.ts';
 
 // The order in these lists is the wire format: only ever append.
 const conditionKinds = [

@@ -3,7 +3,14 @@
 // Decoding is total: any bytes give a value or a `CorruptBytesError`.
 
 import { unreachable } from '../../base/assert.ts';
-import { readBoolean, readName, writeBoolean, writeName } from '../../base/byte-fields.ts';
+import {
+  readBoolean,
+  readName,
+  readOptional,
+  writeBoolean,
+  writeName,
+  writeOptional,
+} from '../../base/byte-fields.ts';
 import { type ByteReader, type ByteWriter, CorruptBytesError } from '../../base/bytes.ts';
 import type { PointId } from '../../model/point-id.ts';
 import { readPointIds, writePointIds } from '../../model/point-id-codec.ts';
@@ -19,7 +26,6 @@ import type {
   WithParts,
 } from '../../model/read.ts';
 import { readFilter, writeFilter } from './filter-codec.ts';
-import { readOptional, writeOptional } from './optional.ts';
 
 // The order in these lists is the wire format: only ever append.
 const readKinds = [

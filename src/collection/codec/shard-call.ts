@@ -7,14 +7,20 @@
 // A peer that does not know the version refuses; docs/formats.md, "Calls of shards".
 
 import { unreachable } from '../../base/assert.ts';
-import { readBoolean, readName, writeBoolean, writeName } from '../../base/byte-fields.ts';
+import {
+  readBoolean,
+  readName,
+  readOptional,
+  writeBoolean,
+  writeName,
+  writeOptional,
+} from '../../base/byte-fields.ts';
 import { ByteReader, ByteWriter, CorruptBytesError } from '../../base/bytes.ts';
 import type { ShardReadAnswer, ShardReadRequest } from '../../model/read.ts';
 import type { RequestErrorCode } from '../../model/request-error.ts';
 import type { ShardInfo } from '../../shard/shard-info.ts';
 import type { UpdateOutcome } from '../../shard/update-outcome.ts';
 import type { WriteOrdering } from '../shard-access.ts';
-import { readOptional, writeOptional } from './optional.ts';
 import {
   readReadAnswer,
   readReadRequest,

@@ -1,7 +1,14 @@
 // What a shard tells about itself, as bytes between peers. Decoding is total: any bytes give a
 // value or a `CorruptBytesError`.
 
-import { readBoolean, readName, writeBoolean, writeName } from '../../base/byte-fields.ts';
+import {
+  readBoolean,
+  readName,
+  readOptional,
+  writeBoolean,
+  writeName,
+  writeOptional,
+} from '../../base/byte-fields.ts';
 import { type ByteReader, type ByteWriter, CorruptBytesError } from '../../base/bytes.ts';
 import type {
   OptimizationReport,
@@ -10,7 +17,6 @@ import type {
   ShardInfo,
   ShardStatus,
 } from '../../shard/shard-info.ts';
-import { readOptional, writeOptional } from './optional.ts';
 
 // The order in these lists is the wire format: only ever append.
 const statuses = ['green', 'yellow', 'grey', 'red'] as const satisfies readonly ShardStatus[];

@@ -8,11 +8,10 @@
 //   record = length varuint · padding to 4 · bytes
 
 import { unreachable } from '../../base/assert.ts';
-import { readName, writeName } from '../../base/byte-fields.ts';
+import { readName, readOptional, writeName, writeOptional } from '../../base/byte-fields.ts';
 import { type ByteReader, type ByteWriter, CorruptBytesError } from '../../base/bytes.ts';
 import type { PointId } from '../../model/point-id.ts';
 import { readPointIds, writePointIds } from '../../model/point-id-codec.ts';
-import { readOptional, writeOptional } from './optional.ts';
 
 export type TransferStep =
   /** A session takes the place of the one before, whose late steps do nothing any more. */

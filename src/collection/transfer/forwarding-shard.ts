@@ -23,6 +23,7 @@
 //      at the same time may end in another order, as with any two replicas (weak ordering).
 
 import type { Timers } from '../../io/ports.ts';
+import { within } from '../../io/waiting.ts';
 import type { UpdateOperation } from '../../model/update.ts';
 import { encodeUpdate } from '../../model/update-codec.ts';
 import type { UpdateOptions, UpdateOutcome } from '../../shard/update-outcome.ts';
@@ -96,7 +97,9 @@ export class ForwardingShard implements UpdatableShard {
     };
     if (this.#line === null) begin();
     else this.#line.push(begin);
-    return this.#within(options.timeoutMs, promise);
+    // Its number is not known by then.
+    const late = { status: 'wait_timeout', operationId: 0 } as const;
+    return within(this.#ports.timers, options.timeoutMs, promise, late);
   }
 
   async #carryOut(record: Uint8Array, wait: boolean): Promise<UpdateOutcome> {
@@ -140,18 +143,5 @@ export class ForwardingShard implements UpdatableShard {
       stream.break('an update cannot be carried out at the source');
     }
     return { outcome, delivered: stream.forward(record), isSealed };
-  }
-
-  /** Its number is not known by then. */
-  async #within(timeoutMs: number, outcome: Promise<UpdateOutcome>): Promise<UpdateOutcome> {
-    if (!Number.isFinite(timeoutMs)) return outcome;
-    const { promise, resolve } = Promise.withResolvers<UpdateOutcome>();
-    const late: UpdateOutcome = { status: 'wait_timeout', operationId: 0 };
-    const timer = this.#ports.timers.setTimeout(() => resolve(late), timeoutMs);
-    try {
-      return await Promise.race([outcome, promise]);
-    } finally {
-      this.#ports.timers.clear(timer);
-    }
   }
 }

@@ -7,6 +7,7 @@
 // waits is told, and only a new session can go on.
 
 import type { Timers } from '../../io/ports.ts';
+import { pause } from '../../io/waiting.ts';
 import type { PointId } from '../../model/point-id.ts';
 import type { TransferStep } from '../codec/transfer-codec.ts';
 
@@ -121,9 +122,7 @@ export class TransferStream {
       if (outcome.kind === 'done') return null;
       const restMs = resendsMs[tries];
       if (outcome.kind !== 'lost' || restMs === undefined) return outcome.reason;
-      await new Promise<void>((resolve) => {
-        this.#timers.setTimeout(resolve, restMs);
-      });
+      await pause(this.#timers, restMs);
     }
   }
 }

@@ -2,7 +2,7 @@
 // shards of a collection are. A node that stands alone answers most of this with a refusal.
 
 import type { PeerId } from '../../base/ids.ts';
-import type { ClusterState, CollectionState, ReplicaState } from '../../model/cluster-state.ts';
+import { type CollectionState, hasReplicas, type ReplicaState } from '../../model/cluster-state.ts';
 import { RequestError } from '../../model/request-error.ts';
 import type { ClusterAccess, ClusterStatus } from '../cluster-access.ts';
 import type { Engine } from '../engine.ts';
@@ -136,9 +136,3 @@ export class ClusterService {
 
 const readyWaitMs = 500;
 const metadataTimeoutMs = 10_000;
-
-function hasReplicas(state: ClusterState, peerId: PeerId): boolean {
-  return [...state.collections.values()].some(({ shards }) =>
-    [...shards.values()].some(({ replicas }) => replicas.has(peerId)),
-  );
-}

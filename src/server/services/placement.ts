@@ -5,6 +5,7 @@
 import { unreachable } from '../../base/assert.ts';
 import type { PeerId } from '../../base/ids.ts';
 import type { Command } from '../../cluster/commands.ts';
+import { findTransfer } from '../../cluster/replica-edits.ts';
 import type {
   CollectionState,
   ShardTransferKey,
@@ -106,15 +107,12 @@ function requireShard({ name, shards }: CollectionState, shardId: number): void 
   throw new RequestError('bad_request', `Shard ${shardId} of ${name} does not exist`);
 }
 
-function requireTransfer({ name, transfers }: CollectionState, key: TransferAddress): void {
-  const isRunning = transfers.some(
-    ({ shardId, toShardId, from, to }) =>
-      shardId === key.shardId && toShardId === key.toShardId && from === key.from && to === key.to,
-  );
-  if (isRunning) return;
+function requireTransfer(collection: CollectionState, key: TransferAddress): void {
+  if (findTransfer(collection, key) !== null) return;
   throw new RequestError(
     'not_found',
-    `Shard transfer ${key.from} -> ${key.to} for collection ${name}:${key.shardId} does not exist`,
+    `Shard transfer ${key.from} -> ${key.to} for collection ` +
+      `${collection.name}:${key.shardId} does not exist`,
   );
 }
 

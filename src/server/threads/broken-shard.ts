@@ -6,7 +6,7 @@ import type { ShardAccess } from '../../collection/shard-access.ts';
 import type { ShardReadRequest } from '../../model/read.ts';
 import { RequestError } from '../../model/request-error.ts';
 import { decodeUpdate } from '../../model/update-codec.ts';
-import type { UpdateOutcome } from '../../shard/update-outcome.ts';
+import { refusedUpdate, type UpdateOutcome } from '../../shard/update-outcome.ts';
 
 const readNames: Readonly<Record<ShardReadRequest['kind'], string>> = {
   search: 'search',
@@ -30,7 +30,7 @@ export class BrokenShard implements ShardAccess {
     }
     // Two blanks, as clients know it.
     const message = `Failed to Update Points,  ${this.#reason}`;
-    return Promise.resolve({ status: 'failed', operationId: null, code: 'internal', message });
+    return Promise.resolve(refusedUpdate('internal', message));
   }
 
   read(request: ShardReadRequest): Promise<never> {

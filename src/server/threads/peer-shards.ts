@@ -3,6 +3,8 @@
 // replica is used as it is, without anything in between.
 
 import type { PeerId } from '../../base/ids.ts';
+import { Prng } from '../../base/prng.ts';
+import { isSameReplica, receiverOf } from '../../cluster/replica-edits.ts';
 import { FailedReplicas, type ReplicaName } from '../../collection/failed-replicas.ts';
 import { MovingShard } from '../../collection/moving-shard.ts';
 import type { PeerClient } from '../../collection/peer-client.ts';
@@ -53,12 +55,13 @@ export class PeerShards {
       proposeDead: (replica, fromState) => this.#proposeDead(replica, fromState),
     });
     const { client, clock, timers, leadElsewhere } = ports;
+    const prng = new Prng(ports.random.uint32());
     this.#parts = {
       client,
       clock,
       timers,
       failed: this.#failed,
-      shuffle: (peers) => this.#shuffle(peers),
+      shuffle: (peers) => prng.shuffle(peers),
       inTurn: (key, action) => this.#turns.run(key, action),
       leadElsewhere,
     };
@@ -99,8 +102,8 @@ export class PeerShards {
         const transfer = find(uuid)?.transfers.find((one) => one.serial === serial);
         const current = state();
         return (
-          transfer?.to === this.#ownPeerId &&
-          (transfer.toShardId ?? transfer.shardId) === shardId &&
+          transfer !== undefined &&
+          isSameReplica(receiverOf(transfer), { shardId, peerId: this.#ownPeerId }) &&
           current !== null &&
           takesForcedUpdates(current)
         );
@@ -162,15 +165,6 @@ export class PeerShards {
       },
       this.#parts,
     );
-  }
-
-  #shuffle(peers: PeerId[]): readonly PeerId[] {
-    for (let last = peers.length - 1; last > 0; last -= 1) {
-      const other = this.#ports.random.uint32() % (last + 1);
-      const [a, b] = [peers[last], peers[other]];
-      if (a !== undefined && b !== undefined) [peers[last], peers[other]] = [b, a];
-    }
-    return peers;
   }
 
   #stateOf({ collection, shardId, peerId }: ReplicaName): ReplicaState | null {

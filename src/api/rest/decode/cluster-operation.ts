@@ -1,16 +1,9 @@
 // The body of `POST /collections/{c}/cluster`: an object with one key, the operation.
 
 import { JsonScanner } from '../../../base/json-scanner.ts';
-import type { TransferMethod } from '../../../model/cluster-state.ts';
+import { type TransferMethod, transferMethods } from '../../../model/cluster-state.ts';
 import type { ClusterOperation, TransferAddress } from '../../../server/services/placement.ts';
 import { notBuilt, nullable, readChoice, readStruct, uint32Max, Violations } from './struct.ts';
-
-const methods = [
-  'stream_records',
-  'snapshot',
-  'wal_delta',
-  'resharding_stream_records',
-] as const satisfies readonly TransferMethod[];
 
 const unbuilt = [
   'replicate_points',
@@ -93,7 +86,7 @@ function readAddress(
         to = BigInt(scanner.readUint64());
       },
       method: () => {
-        method = nullable(scanner, () => readChoice(scanner, methods));
+        method = nullable(scanner, () => readChoice(scanner, transferMethods));
       },
     },
     ['shard_id', 'from_peer_id', 'to_peer_id', ...required],
